@@ -1,0 +1,38 @@
+# `make repro` rebuilds everything from raw files to report; `make test` runs the tests.
+# Both first create .venv and install into it, and do that again only when the pinned
+# requirements have changed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Stages are started as `python -m stages.NAME`: that python must be the one of .venv.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install repro test lint lock clean-venv
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
+
+install:  ## .venv with the pinned requirements (Python 3.11 to 3.13)
+	@sh tools/install.sh $(VENV)
+
+repro: install  ## the pipeline: runs the stages whose inputs have changed
+	@echo "==> dvc repro"
+	@dvc repro
+
+test: install  ## the tests and the linter
+	@echo "==> ruff"
+	@ruff check . && ruff format --check .
+	@echo "==> pytest"
+	@python -m pytest
+
+lint: install  ## formats the code and mends what the linter can mend
+	@ruff format . && ruff check --fix .
+
+lock: install  ## resolves requirements.txt into requirements.lock for Python 3.11 to 3.13
+	@python -m pip install --quiet uv==0.13.8
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+	  requirements.txt -o requirements.lock
+	@echo "==> requirements.lock is new; the next make command installs it"
+
+clean-venv:  ## removes .venv
+	rm -rf $(VENV)

@@ -1,0 +1,193 @@
+"""From a file's bytes to RGB pixels: the one decode-and-resize path of pipeline and serving.
+
+Decoders differ (TensorFlow's and Pillow's JPEGs by up to 4 levels, their resizes by up to 98 at
+edges), so every picture, whether trained on, evaluated or served, comes through `load_pixels`.
+"""
+
+import dataclasses
+import io
+import struct
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+# By content, never by file name. An allow-list, because Pillow would start Ghostscript for an EPS
+# named .jpg. "JPEG" and not "MPO": the latter raises KeyError on other files, and the former
+# opens the first picture of an MPO.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+
+# How files of allowed formats begin: what starts so and does not open is a damaged picture.
+_ALLOWED_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
+# How picture files of other formats begin: offset and bytes.
+_OTHER_MAGIC = (
+    (4, b"ftyp"),  # HEIC and HEIF; AVIF too, which is allowed and has been tried before
+    (0, b"8BPS"),  # Photoshop
+    (0, b"%!PS"),  # EPS
+    (0, b"\xc5\xd0\xd3\xc6"),  # EPS with a preview
+    (0, b"\0\0\1\0"),  # icon
+    (0, b"\0\0\0\x0cjP  "),  # JPEG 2000
+    (0, b"\xff\x0a"),  # JPEG XL
+    (0, b"\0\0\0\x0cJXL "),  # JPEG XL in its container
+    (0, b"v/1\1"),  # OpenEXR
+    (0, b"DDS "),
+)
+
+# What Pillow's decoders raise on damaged files (measured), besides UnidentifiedImageError.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ZeroDivisionError,
+    OverflowError,
+    struct.error,
+)
+
+
+class ImageError(ValueError):
+    """A file that gives no usable picture.
+
+    Attributes:
+        reason: one of tables.REASONS.
+        detail: what exactly is wrong, for people.
+    """
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """A picture and what its file said.
+
+    Attributes:
+        image: RGB, upright, transparency composed on white.
+        width: px, upright.
+        height: px, upright.
+        format: one of FORMATS.
+        mode: Pillow's mode of the file, before the conversion to RGB.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    mode: str
+
+
+def decode(data: bytes, max_pixels: int) -> Decoded:
+    """Decodes a whole picture; of an animation the first frame.
+
+    Args:
+        data: the file's bytes.
+        max_pixels: limit on width x height, judged from the header before anything is decoded.
+
+    Raises:
+        ImageError: empty, not_an_image, unsupported_format, too_large or truncated.
+    """
+    if not data:
+        raise ImageError("empty", "0 bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels is our limit
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Image.DecompressionBombError as error:
+            raise ImageError("too_large", str(error)) from None
+        except UnidentifiedImageError:
+            raise _unidentified(data) from None
+        except _DAMAGE as error:
+            raise ImageError("truncated", f"header cannot be read: {error}") from None
+        with image:
+            file_format, mode = image.format or "", image.mode
+            if image.width * image.height > max_pixels:
+                raise ImageError(
+                    "too_large", f"{image.width}x{image.height} px, limit {max_pixels} px"
+                )
+            try:
+                image.load()  # verify() finds neither a cut JPEG nor a missing end marker
+                upright = to_rgb(image)
+            except _DAMAGE as error:
+                raise ImageError("truncated", f"{type(error).__name__}: {error}") from None
+    if file_format == "MPO":  # several JPEGs in one file; we took the first
+        file_format = "JPEG"
+    return Decoded(upright, upright.width, upright.height, file_format, mode)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow picture as RGB: 16 bits scaled to 8, transparency on white, EXIF-rotated."""
+    try:
+        image = ImageOps.exif_transpose(image)
+    except _DAMAGE:
+        pass  # EXIF that cannot be parsed says nothing about the orientation; pixels are whole
+    if image.mode.startswith("I") or image.mode == "F":
+        # convert("RGB") would clip 16-bit grey to white; 257 maps 65535 to 255.
+        values = np.asarray(image, dtype=np.float64)
+        if image.mode == "F":  # no agreed range: stretch what is there
+            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            values = np.nan_to_num((values - low) / (high - low or 1.0)) * 255
+        else:
+            values = values / 257
+        grey = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+        image = Image.fromarray(grey, mode="L")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(white, rgba)
+    return image.convert("RGB")
+
+
+def resize(image: Image.Image, image_size: tuple[int, int], how: str) -> Image.Image:
+    """Resizes an RGB picture with antialiasing (bicubic, support scaled with the reduction).
+
+    Args:
+        image: RGB.
+        image_size: (height, width) in px.
+        how: "stretch" to the size; "crop" the centre to its aspect first; "pad" with black.
+    """
+    height, width = image_size
+    size, method = (width, height), Image.Resampling.BICUBIC
+    if how == "crop":
+        return ImageOps.fit(image, size, method)
+    if how == "pad":
+        return ImageOps.pad(image, size, method, color="black")
+    if how == "stretch":
+        return image if image.size == size else image.resize(size, method)
+    raise ValueError(f"Expected how to be one of stretch, crop, pad. Received: how={how!r}")
+
+
+def load_pixels(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Image.Image:
+    """A file's bytes as the picture that the model sees: RGB, `image_size`, values 0 to 255.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    return resize(decode(data, max_pixels).image, image_size, how)
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """RGB pixels as PNG bytes: lossless, so that training and serving see equal pixels."""
+    stream = io.BytesIO()
+    image.save(stream, format="PNG", compress_level=3)
+    return stream.getvalue()
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    """uint8 (height, width, 3) of bytes that `encode_png` wrote."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _unidentified(data: bytes) -> ImageError:
+    if data.startswith(_ALLOWED_MAGIC):
+        return ImageError("truncated", f"begins like a picture, but {len(data)} bytes do not open")
+    for offset, magic in _OTHER_MAGIC:
+        if data[offset : offset + len(magic)] == magic:
+            name = data[offset : offset + 12]
+            return ImageError("unsupported_format", f"a picture of another format ({name!r})")
+    return ImageError("not_an_image", f"begins with {data[:16]!r}")

@@ -1,0 +1,105 @@
+"""What the folders of a picture set say: each file's label and, where given, its split."""
+
+import dataclasses
+from collections import defaultdict
+from pathlib import PurePosixPath
+
+from stages.common.errors import StageError
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """Where a file stands.
+
+    Attributes:
+        path: POSIX, relative to the source.
+        label: name of its class folder.
+        given_split: train, val, test, or None where the folders give no split.
+    """
+
+    path: str
+    label: str
+    given_split: str | None
+
+
+def read_layout(paths: list[str]) -> tuple[list[Placed], list[str]]:
+    """Reads labels and given splits from folder names.
+
+    Single folders around everything are skipped (`archive/Dataset/cat/1.jpg`), then comes one
+    folder per class, with any folders below it; a layer of train, val|valid|validation and test
+    folders above the classes or right below them is the given split.
+
+    Args:
+        paths: POSIX paths of the files, relative to the source, junk left out.
+
+    Returns:
+        The files that stand in class folders, and the paths of those that do not, both sorted.
+
+    Raises:
+        StageError: fewer than two class folders, or split folders beside other folders.
+    """
+    parts = {path: PurePosixPath(path).parts for path in sorted(paths)}
+    depth = _depth_of_root(list(parts.values()))
+    inside = {path: names[depth:] for path, names in parts.items() if len(names) > depth + 1}
+    outside = sorted(set(parts) - set(inside))
+    first = sorted({names[0] for names in inside.values()})
+    splits = {SPLIT_FOLDERS[name.lower()] for name in first if name.lower() in SPLIT_FOLDERS}
+    if "train" in splits and len(splits) > 1:
+        others = [name for name in first if name.lower() not in SPLIT_FOLDERS]
+        if others:
+            raise StageError(
+                f"Expected only split folders (train, val, test) beside {', '.join(first)}. "
+                f"Received also: {', '.join(others)}. Move them into a split, or away."
+            )
+        placed = [
+            Placed(path, names[1], SPLIT_FOLDERS[names[0].lower()])
+            for path, names in inside.items()
+            if len(names) > 2
+        ]
+        outside = sorted(set(parts) - {item.path for item in placed})
+    elif _splits_below_classes(list(inside.values())):
+        placed = [
+            Placed(path, names[0], SPLIT_FOLDERS[names[1].lower()])
+            for path, names in inside.items()
+        ]
+    else:
+        placed = [Placed(path, names[0], None) for path, names in inside.items()]
+    labels = sorted({item.label for item in placed})
+    if len(labels) < 2:
+        raise StageError(
+            "Expected one folder per class, two classes at least. Received: "
+            f"{len(labels)} class folder(s){': ' + labels[0] if labels else ''} in "
+            f"{len(paths)} file(s), e.g. {', '.join(sorted(paths)[:3]) or 'none'}. Put the "
+            "pictures of each class into a folder of its own, e.g. cat/1.jpg and dog/1.jpg."
+        )
+    return placed, outside
+
+
+def _depth_of_root(parts: list[tuple[str, ...]]) -> int:
+    """Number of leading folders that hold one single folder, and below it further folders."""
+    depth = 0
+    while True:
+        children = defaultdict(bool)  # folder name -> does it hold folders?
+        for names in parts:
+            if len(names) > depth + 1:
+                children[names[depth]] |= len(names) > depth + 2
+        if len(children) != 1 or not next(iter(children.values())):
+            return depth
+        depth += 1
+
+
+def _splits_below_classes(inside: list[tuple[str, ...]]) -> bool:
+    if any(len(names) < 3 or names[1].lower() not in SPLIT_FOLDERS for names in inside):
+        return False
+    found = {SPLIT_FOLDERS[names[1].lower()] for names in inside}
+    return "train" in found and len(found) > 1

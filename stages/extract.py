@@ -1,0 +1,120 @@
+"""Runs every distinct picture through the frozen backbone once per view, and keeps its maps.
+
+Reads:  --dataset, a folder with train, val and test
+Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics; --plots, a folder:
+        the augmented views, and what the backbone sees in the plane
+Params: seed, augment, compute, model.backbone, model.weights, model.layer
+"""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from stages.common import cli, images, plots, tables
+from stages.common.files import atomic_folder, write_json
+from stages.common.params import Augment, read_params
+from stages.nn.augment import build_augmenter
+from stages.nn.backbones import build_backbone
+from stages.nn.features import write_maps
+from stages.nn.runtime import configure
+
+SHOWN_PICTURES = 4  # rows of the picture of views
+SHOWN_VIEWS = 6  # its columns
+MAP_POINTS = 3000  # pictures drawn in the plane
+
+
+def draw_views(path: Path, train: tables.Dataset, augment: Augment, seed: int) -> None:
+    """Draws a few training pictures, plain and as the augmenter changes them."""
+    rows = np.linspace(0, train.n - 1, min(SHOWN_PICTURES, train.n)).astype(int)
+    found = train.png_at(rows)
+    pixels = np.stack([images.decode_png(found[row]) for row in rows]).astype(np.float32)
+    columns = min(SHOWN_VIEWS, augment.views)
+    augmenter = build_augmenter(augment, seed)
+    views = [pixels] + [np.asarray(augmenter(pixels, training=True)) for _ in range(columns - 1)]
+    plots.image_grid(
+        path,
+        f"Views of training pictures: {augment.views} each",
+        [
+            np.clip(views[view][picture], 0, 255).astype(np.uint8)
+            for picture in range(len(rows))
+            for view in range(columns)
+        ],
+        ["plain" if view == 0 else f"view {view}" for _ in rows for view in range(columns)],
+        columns=columns,
+        side=2.2,
+    )
+
+
+def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float]:
+    """Draws pooled maps of training pictures on their first two principal components.
+
+    Returns:
+        The fractions of variance that the two components explain.
+    """
+    rows = np.linspace(0, train.n - 1, min(MAP_POINTS, train.n)).astype(int)
+    maps = np.load(features, mmap_mode="r")
+    pooled = np.stack([maps[row, 0].mean(axis=(0, 1), dtype=np.float32) for row in rows])
+    if len(rows) < 3 or pooled.shape[1] < 2:
+        return []
+    pca = PCA(2, svd_solver="full")
+    points = pca.fit_transform(pooled)
+    explained = [float(part) for part in pca.explained_variance_ratio_]
+    plots.scatter(
+        path,
+        "What the backbone sees: pooled maps of train",
+        points,
+        train.label[rows],
+        train.class_names,
+        tuple(f"component {i + 1} ({part:.0%} of variance)" for i, part in enumerate(explained)),
+    )
+    return explained
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = cli.parse_paths(__doc__, argv, "dataset", "features", "metrics", "plots")
+    params = read_params(args.params)
+    configure(params.seed, params.compute.threads)
+    splits = {name: tables.Dataset(args.dataset / name) for name in tables.SPLITS}
+    train = splits["train"]
+    first = images.decode_png(train.png_at([0])[0])
+    backbone = build_backbone(
+        params.model.backbone, first.shape[:2], params.model.weights, params.model.layer
+    )
+    augmenter = build_augmenter(params.augment, params.seed)
+    with atomic_folder(args.features) as folder, atomic_folder(args.plots) as pictures:
+        shapes = {}
+        for name, split in splits.items():
+            views = params.augment.views if name == "train" else 1
+            shapes[name] = write_maps(
+                folder / f"{name}.npy",
+                backbone,
+                split,
+                augmenter,
+                views,
+                params.compute.batch_size,
+            )
+        draw_views(pictures / "views.png", train, params.augment, params.seed)
+        explained = draw_plane(pictures / "plane.png", folder / "train.npy", train)
+    write_json(
+        args.metrics,
+        {
+            "backbone": params.model.backbone,
+            "parameters": backbone.count_params(),
+            "map_shape": list(shapes["train"][2:]),
+            "views": params.augment.views,
+            "pictures": {name: shape[0] for name, shape in shapes.items()},
+            "bytes": sum(int(np.prod(shape)) * 2 for shape in shapes.values()),
+            "explained_variance": explained,
+        },
+    )
+    passes = sum(shape[0] * shape[1] for shape in shapes.values())
+    size = sum(np.prod(shape) * 2 for shape in shapes.values()) / 1e6
+    shape = "x".join(str(part) for part in shapes["train"][2:])
+    cli.summary(
+        "extract", f"{passes:,} views through {params.model.backbone}, maps {shape}, {size:,.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

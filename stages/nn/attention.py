@@ -1,0 +1,83 @@
+"""Attention over feature maps, as blocks of standard Keras layers.
+
+Each block takes maps `(batch, height, width, channels)`. All but `pool` return maps of the same
+shape; `pool` returns vectors `(batch, channels)`. No custom layer classes: a saved model opens
+with plain Keras. The layer named `attention_weights` holds what can be read back.
+"""
+
+import keras
+from keras import layers, ops
+
+REDUCTION = 16  # channels over width of the bottleneck, as in the papers of se and cbam
+POOL_WIDTH = 128  # hidden units that score a position
+HEADS = 4
+KEY_WIDTH = 64  # per head
+
+
+def attend(name: str, maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Applies the attention block called `name`: none, se, cbam, pool or mha."""
+    blocks = {"none": lambda x: x, "se": se, "cbam": cbam, "pool": pool, "mha": mha}
+    if name not in blocks:
+        raise ValueError(f"Expected name to be one of {sorted(blocks)}. Received: name={name!r}")
+    return blocks[name](maps)
+
+
+def se(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Squeeze-and-excitation: one weight in (0, 1) per channel (Hu et al. 2018, eq. 2-4)."""
+    channels = maps.shape[-1]
+    squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="se_squeeze")(maps)
+    hidden = layers.Dense(max(8, channels // REDUCTION), "relu", name="se_reduce")(squeezed)
+    weights = layers.Dense(channels, "sigmoid", name="attention_weights")(hidden)
+    return layers.Multiply(name="se_scale")([maps, weights])
+
+
+def cbam(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Channel, then spatial attention (Woo et al. 2018, "CBAM", eq. 1-3)."""
+    channels = maps.shape[-1]
+    reduce = layers.Dense(max(8, channels // REDUCTION), "relu", name="cbam_reduce")
+    expand = layers.Dense(channels, name="cbam_expand")
+    average = layers.GlobalAveragePooling2D(keepdims=True, name="cbam_average")(maps)
+    largest = layers.GlobalMaxPooling2D(keepdims=True, name="cbam_largest")(maps)
+    both = layers.Add(name="cbam_add")([expand(reduce(average)), expand(reduce(largest))])
+    maps = layers.Multiply(name="cbam_channels")([maps, layers.Activation("sigmoid")(both)])
+    planes = layers.Concatenate(name="cbam_planes")(
+        [ops.mean(maps, axis=-1, keepdims=True), ops.max(maps, axis=-1, keepdims=True)]
+    )
+    weights = layers.Conv2D(
+        1, 7, padding="same", activation="sigmoid", use_bias=False, name="attention_weights"
+    )(planes)
+    return layers.Multiply(name="cbam_positions")([maps, weights])
+
+
+def pool(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Gated attention pooling: positions are averaged with learned weights.
+
+    Ilse et al. 2018, "Attention-based deep multiple instance learning", eq. 7 and 9; the
+    positions are the instances.
+    """
+    height, width, channels = maps.shape[1:]
+    positions = layers.Reshape((height * width, channels), name="pool_positions")(maps)
+    content = layers.Dense(POOL_WIDTH, "tanh", name="pool_content")(positions)
+    gate = layers.Dense(POOL_WIDTH, "sigmoid", name="pool_gate")(positions)
+    scores = layers.Dense(1, use_bias=False, name="pool_scores")(
+        layers.Multiply(name="pool_gated")([content, gate])
+    )
+    weights = layers.Softmax(axis=1, name="attention_weights")(scores)  # (batch, positions, 1)
+    pooled = layers.Dot(axes=1, name="pool_sum")([weights, positions])  # (batch, 1, channels)
+    return layers.Reshape((channels,), name="pool_vector")(pooled)
+
+
+def mha(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Multi-head self-attention between positions, with a residual and layer normalisation.
+
+    Vaswani et al. 2017, "Attention is all you need", sections 3.2.2 and 3.1; no position codes,
+    since the maps of a convolutional backbone with padding already carry position.
+    """
+    height, width, channels = maps.shape[1:]
+    tokens = layers.Reshape((height * width, channels), name="mha_tokens")(maps)
+    attended = layers.MultiHeadAttention(HEADS, KEY_WIDTH, dropout=0.1, name="attention_weights")(
+        tokens, tokens
+    )
+    summed = layers.Add(name="mha_residual")([tokens, attended])
+    tokens = layers.LayerNormalization(epsilon=1e-6, name="mha_norm")(summed)
+    return layers.Reshape((height, width, channels), name="mha_maps")(tokens)

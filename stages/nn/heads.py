@@ -1,0 +1,64 @@
+"""The head: from a backbone's maps to class probabilities."""
+
+import keras
+from keras import layers, ops
+
+from stages.common.params import Head
+from stages.nn.attention import attend
+
+
+def build_head(
+    map_shape: tuple[int, int, int], n_classes: int, attention: str, head: Head
+) -> keras.Model:
+    """Builds noise, norm, attention, pooling, dropout, dense layers and the class output.
+
+    Args:
+        map_shape: (height, width, channels) of the maps.
+        n_classes: 2 gives one sigmoid unit, more give a softmax.
+        attention: a name known to `attention.attend`.
+        head: the section model.head of params.yaml.
+
+    Returns:
+        A model named "head": float32 maps `(batch, height, width, channels)` in, float32
+        probabilities `(batch, n_classes)` out, rows adding up to 1. Its layer "logits" holds the
+        scores before the sigmoid `(batch, 1)` or softmax `(batch, n_classes)`.
+    """
+    maps = x = keras.Input(map_shape, name="maps")
+    if head.noise:
+        x = layers.GaussianNoise(head.noise, name="noise")(x)
+    if head.norm:
+        x = layers.BatchNormalization(name="norm")(x)
+    x = attend(attention, x)
+    if len(x.shape) == 4:
+        pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
+        x = pooling[head.pooling](name="pooling")(x)
+    if head.dropout:
+        x = layers.Dropout(head.dropout, name="dropout")(x)
+    penalty = keras.regularizers.L2(head.l2) if head.l2 else None
+    if head.units:
+        x = layers.Dense(head.units, head.activation, kernel_regularizer=penalty, name="hidden")(x)
+        if head.dropout:
+            x = layers.Dropout(head.dropout, name="hidden_dropout")(x)
+    if n_classes == 2:
+        logits = layers.Dense(1, kernel_regularizer=penalty, name="logits")(x)
+        second = layers.Activation("sigmoid", name="sigmoid")(logits)
+        probabilities = layers.Concatenate(name="probabilities")([1.0 - second, second])
+    else:
+        logits = layers.Dense(n_classes, kernel_regularizer=penalty, name="logits")(x)
+        probabilities = layers.Softmax(name="probabilities")(logits)
+    return keras.Model(maps, probabilities, name="head")
+
+
+def class_scores(head: keras.Model) -> keras.Model:
+    """The head up to its scores before sigmoid or softmax, one per class.
+
+    Gradients of probabilities vanish where a model is sure; Grad-CAM takes these instead. For
+    the sigmoid of two classes the score of class 1 is the logit, and of class 0 its negative.
+
+    Returns:
+        A model that shares the head's layers: maps in, float32 `(batch, n_classes)` out.
+    """
+    logits = head.get_layer("logits").output
+    if logits.shape[-1] == 1:
+        logits = ops.concatenate([-logits, logits], axis=-1)
+    return keras.Model(head.input, logits, name="class_scores")

@@ -1,0 +1,103 @@
+"""Trains a head on the maps and saves the one complete model, pixels to probabilities.
+
+Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
+Writes: --model, a folder; --history, a CSV with one row per epoch; --plot, its curves; --metrics
+Params: seed, model, train, compute, split.image_size, split.resize, clean.max_pixels
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.common import cli, plots, tables
+from stages.common.errors import StageError
+from stages.common.files import atomic_folder, write_json
+from stages.common.params import Model, read_params
+from stages.nn.backbones import build_backbone
+from stages.nn.classifier import compose, save_classifier
+from stages.nn.features import MapBatches, read_maps
+from stages.nn.heads import build_head
+from stages.nn.runtime import configure
+from stages.nn.training import fit
+
+
+def warn_of_idle_settings(model: Model) -> None:
+    """Says which settings have no effect in the chosen mode."""
+    if model.attention == "pool" and model.head.pooling != "avg":
+        cli.warn("train", "model.head.pooling has no effect with model.attention: pool")
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = cli.parse_paths(
+        __doc__, argv, "dataset", "features", "sampling", "model", "history", "plot", "metrics"
+    )
+    params = read_params(args.params)
+    warn_of_idle_settings(params.model)
+    configure(params.seed, params.compute.threads)
+    batches, splits, maps = {}, {}, {}
+    for name in ("train", "val"):
+        splits[name] = tables.Dataset(args.dataset / name)
+        maps[name] = read_maps(Path(args.features) / f"{name}.npy", splits[name])
+    class_names = splits["train"].class_names
+    rows, occurrences = tables.read_sampling(args.sampling)
+    plain = np.arange(splits["val"].n)
+    for name, chosen, times in (("train", rows, occurrences), ("val", plain, 0 * plain)):
+        batches[name] = MapBatches(
+            maps[name],
+            splits[name].label,
+            len(class_names),
+            chosen,
+            times,
+            params.train.batch_size,
+            params.seed,
+        )
+    # Before the head, so that weights: none draws the same numbers as in the extract stage.
+    backbone = build_backbone(
+        params.model.backbone, params.split.image_size, params.model.weights, params.model.layer
+    )
+    map_shape = maps["train"].shape[2:]
+    if backbone.output_shape[1:] != map_shape:
+        raise StageError(
+            f"Expected maps of {params.model.backbone}, {backbone.output_shape[1:]}. Received: "
+            f"{map_shape} in {args.features}. Run `dvc repro extract`."
+        )
+    head = build_head(map_shape, len(class_names), params.model.attention, params.model.head)
+    history = fit(head, params.train, batches["train"], batches["val"])
+    best = min(history, key=lambda row: row["val_loss"])
+    with atomic_folder(args.model) as folder:
+        save_classifier(
+            folder,
+            compose(backbone, head),
+            {
+                "class_names": class_names,
+                "image_size": list(params.split.image_size),
+                "resize": params.split.resize,
+                "max_pixels": params.clean.max_pixels,
+                "params": params.model.model_dump(),
+            },
+        )
+    tables.write_history(args.history, history)
+    columns = {name: [row[name] for row in history] for name in history[0]}
+    plots.history(args.plot, columns, best["epoch"])
+    write_json(
+        args.metrics,
+        {
+            "epochs": len(history),
+            "best_epoch": best["epoch"],
+            "loss": best["loss"],
+            "accuracy": best["accuracy"],
+            "val_loss": best["val_loss"],
+            "val_accuracy": best["val_accuracy"],
+            "head_parameters": head.count_params(),
+            "backbone_parameters": backbone.count_params(),
+        },
+    )
+    cli.summary(
+        "train",
+        f"{head.count_params():,} parameters, {len(history)} epochs, best {best['epoch']}: "
+        f"val_loss {best['val_loss']:.4f}, val_accuracy {best['val_accuracy']:.4f}",
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)
