@@ -186,34 +186,42 @@ def report_planted(folder: Path, planted: int, seed: int, show: Path | None) -> 
     chosen = random.Random(seed).sample(range(len(names)), min(planted, len(names)))
     kinds = [list(KINDS)[k % len(KINDS)] for k in range(len(chosen))]
     truth = {(original, len(names) + k): kinds[k] for k, original in enumerate(chosen)}
-    contents += [plant(contents[original], kind) for original, kind in zip(chosen, kinds)]
-    names += [f"{kind} of {names[original]}" for original, kind in zip(chosen, kinds)]
+    origin = [*range(len(names)), *chosen]
+    contents += [
+        plant(contents[original], kind) for original, kind in zip(chosen, kinds, strict=True)
+    ]
+    names += [f"{kind} of {names[original]}" for original, kind in zip(chosen, kinds, strict=True)]
     print(f"{len(originals)} pictures, {len(chosen)} planted copies")
 
     found, seconds = our_pairs(contents)
-    print_scores("this project", found, truth, sum(seconds.values()))
+    print_scores("this project", found, truth, origin, sum(seconds.values()))
     print("  " + ", ".join(f"{step} {value:.2f} s" for step, value in seconds.items()))
     hits = Counter(kind for pair, kind in truth.items() if pair in found)
     total = Counter(kinds)
     print("  recall: " + ", ".join(f"{kind} {hits[kind] / total[kind]:.3f}" for kind in total))
-    strangers = sorted(found - truth.keys())
     if show is not None:
-        draw_pairs(contents, names, strangers, show)
+        draw_pairs(contents, names, sorted(strangers(found, origin)), show)
     for tool in OTHERS:
         result = other_pairs(tool, contents)
         if result is None:
             print(f"{tool}: not installed")
         else:
-            print_scores(tool, result[0], truth, result[1])
+            print_scores(tool, result[0], truth, origin, result[1])
 
 
-def print_scores(tool: str, found: set, truth: dict, seconds: float) -> None:
+def strangers(found: set, origin: list[int]) -> set[tuple[int, int]]:
+    """Pairs of different originals that were found, themselves or by a copy of either."""
+    pairs = {tuple(sorted((origin[a], origin[b]))) for a, b in found}
+    return {pair for pair in pairs if pair[0] != pair[1]}
+
+
+def print_scores(tool: str, found: set, truth: dict, origin: list[int], seconds: float) -> None:
     """Prints one line for one tool."""
-    right = len(found & truth.keys())
-    precision = f"{right / len(found):.3f}" if found else "none"
+    right, other = len(found & truth.keys()), len(strangers(found, origin))
+    precision = f"{right / (right + other):.3f}" if right + other else "none"
     print(
         f"{tool}: recall {right / max(1, len(truth)):.3f}, precision {precision}, "
-        f"{len(found) - right} pairs not planted, {seconds:.1f} s"
+        f"{other} pairs not planted, {seconds:.1f} s"
     )
 
 

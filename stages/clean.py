@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import ImageStat
+from PIL import ImageOps, ImageStat
 
 from stages.common import archives, cli, duplicates, images, plots, tables
 from stages.common.errors import StageError
@@ -178,13 +178,13 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict]) -> N
         seen[row["reason"]] += 1
         if seen[row["reason"]] <= share:
             shown.append(row)
-    blank = np.full((96, 96, 3), 235, np.uint8)
+    blank = np.full((192, 192, 3), 225, np.uint8)
     thumbnails = []
     for row in shown:
         try:
             image = images.decode((raw / row["path"]).read_bytes(), 50_000_000).image
-            image.thumbnail((192, 192))
-            thumbnails.append(np.asarray(image))
+            square = ImageOps.pad(image, (192, 192), color=(245, 245, 245))
+            thumbnails.append(np.asarray(square))
         except images.ImageError:
             thumbnails.append(blank)
     captions = [

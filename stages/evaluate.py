@@ -1,8 +1,8 @@
 """Predicts val and test with the trained model and judges the predictions.
 
 Reads:  --dataset; --features, the maps of its splits; --model
-Writes: --predictions, a folder with val.csv and test.csv; --metrics; --curves, a folder with CSVs of
-        the test's mean curves for `dvc plots diff`; --plots, a folder: the same as pictures
+Writes: --predictions, a folder with val.csv and test.csv; --metrics; --curves, a folder: CSVs of
+        the test's mean curves, for `dvc plots diff`; --plots, a folder: the same as pictures
 Params: compute
 """
 

@@ -19,8 +19,8 @@ from stages.nn.backbones import build_backbone
 from stages.nn.features import write_maps
 from stages.nn.runtime import configure
 
-SHOWN_PICTURES = 4  # rows of the picture of views
-SHOWN_VIEWS = 6  # its columns
+SHOWN_PICTURES = 6  # columns of the picture of views
+SHOWN_VIEWS = 6  # its rows, at most
 MAP_POINTS = 3000  # pictures drawn in the plane
 
 
@@ -29,20 +29,19 @@ def draw_views(path: Path, train: tables.Dataset, augment: Augment, seed: int) -
     rows = np.linspace(0, train.n - 1, min(SHOWN_PICTURES, train.n)).astype(int)
     found = train.png_at(rows)
     pixels = np.stack([images.decode_png(found[row]) for row in rows]).astype(np.float32)
-    columns = min(SHOWN_VIEWS, augment.views)
+    shown = min(SHOWN_VIEWS, augment.views)
     augmenter = build_augmenter(augment, seed)
-    views = [pixels] + [np.asarray(augmenter(pixels, training=True)) for _ in range(columns - 1)]
+    views = [pixels] + [np.asarray(augmenter(pixels, training=True)) for _ in range(shown - 1)]
     plots.image_grid(
         path,
         f"Views of training pictures: {augment.views} each",
         [
             np.clip(views[view][picture], 0, 255).astype(np.uint8)
+            for view in range(shown)
             for picture in range(len(rows))
-            for view in range(columns)
         ],
-        ["plain" if view == 0 else f"view {view}" for _ in rows for view in range(columns)],
-        columns=columns,
-        side=2.2,
+        ["plain" if view == 0 else f"view {view}" for view in range(shown) for _ in rows],
+        columns=len(rows),
     )
 
 

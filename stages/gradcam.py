@@ -15,7 +15,7 @@ import pandas as pd
 from stages.common import cli, images, plots, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
-from stages.common.params import Gradcam, read_params
+from stages.common.params import read_params
 from stages.nn.classifier import Classifier, load_classifier
 from stages.nn.features import read_maps
 from stages.nn.gradcam import grad_cam, overlay
@@ -87,7 +87,7 @@ def file_name(label: str, used: set[str]) -> str:
     return f"{name}.png"
 
 
-def draw_class(path: Path, label: str, shown: dict[str, list[dict]], params: Gradcam) -> None:
+def draw_class(path: Path, label: str, shown: dict[str, list[dict]], columns: int) -> None:
     """Draws one class: right pictures first, then wrong ones."""
     items = shown["right"] + shown["wrong"]
     plots.image_grid(
@@ -96,7 +96,7 @@ def draw_class(path: Path, label: str, shown: dict[str, list[dict]], params: Gra
         "test pictures\nheat: what spoke for the predicted class (blue little, red most)",
         [item["image"] for item in items],
         [item["caption"] for item in items],
-        columns=max(2, min(4, params.per_class)),
+        columns=columns,
         side=3.0,
         aspect=0.5,
     )
@@ -130,7 +130,8 @@ def main(argv: list[str] | None = None) -> None:
                 summary[kind] += items[:3]
                 focus += [float((item["heat"] >= 0.5).mean()) for item in items]
             if shown["right"] or shown["wrong"]:
-                draw_class(folder / file_name(label, used), label, shown, params.gradcam)
+                columns = max(2, min(4, params.gradcam.per_class))
+                draw_class(folder / file_name(label, used), label, shown, columns)
         strip = [item for kind in summary for item in summary[kind][:SUMMARY_PICTURES]]
         plots.image_grid(
             folder / "summary.png",

@@ -43,7 +43,8 @@ def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "train", "sampling", "metrics", "plot")
     params = read_params(args.params)
     train = tables.Dataset(args.train)
-    rows = oversampled_rows(train.label, params.oversample.method, params.seed)
+    oversample = params.oversample
+    rows = oversampled_rows(train.label, oversample.method, params.seed)
     repeats = occurrences(rows)
     tables.write_sampling(args.sampling, rows, repeats)
     n_classes = len(train.class_names)
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     after = np.bincount(train.label[rows], minlength=n_classes)
     plots.stacked_bars(
         args.plot,
-        f"One training epoch, oversampling: {params.oversample.method}",
+        f"One training epoch, oversampling: {oversample.method}",
         train.class_names,
         {"pictures": before.tolist(), "repeats": (after - before).tolist()},
         "training examples",

@@ -171,6 +171,7 @@ TREES = st.dictionaries(
         max_size=3,
     ).map("/".join),
     st.binary(max_size=3000),
+    min_size=1,
     max_size=6,
 )
 

@@ -72,7 +72,7 @@ def test_case_and_underscores_do_not_matter(name):
 
 
 def test_unknown_name():
-    with pytest.raises(StageError, match="Received: 'resnet5'.*mean resnet50") as error:
+    with pytest.raises(StageError, match=r"Received: 'resnet5'.*mean resnet50") as error:
         build_backbone("resnet5", SIZE)
     assert all(name in str(error.value) for name in backbone_names())
 
@@ -86,13 +86,15 @@ def test_preprocessing_is_the_networks_own(name, pixels):
     reference.set_weights(backbone.get_weights())
     expected = maps_of(reference, module.preprocess_input(pixels.copy()))
     received = maps_of(backbone, pixels)
-    assert np.ptp(expected) > 1e-6
-    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-4 * max(1, np.ptp(expected)))
+    # Relative to the maps' range: random weights make the deep networks' maps tiny.
+    assert np.ptp(expected) > 0
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-4 * np.ptp(expected))
 
 
 @pytest.mark.parametrize("name", [*sorted(MODES), "efficientnet_lite0", "convnext_tiny"])
 def test_saved_file_loads_without_our_code(name, pixels, tmp_path):
     backbone = build_backbone(name, SIZE, weights="none")
+    assert backbone.input.shape == (None, *SIZE, 3)
     assert backbone.input.dtype == backbone.output.dtype == "float32"
     backbone.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -135,14 +137,12 @@ class TestLayer:
         np.testing.assert_array_equal(maps_of(part, pixels), maps_of(inner, pixels))
 
     def test_unknown(self):
-        with pytest.raises(StageError, match="'block5c_ad'.*mean block5c_add") as error:
+        with pytest.raises(StageError, match=r"'block5c_ad'.*mean block5c_add") as error:
             build_backbone("efficientnet_lite0", SIZE, "none", layer="block5c_ad")
         assert "top_activation (2, 3, 1280)" in str(error.value)
 
     def test_not_maps(self):
-        with pytest.raises(StageError, match=r"to give maps .*\(None, 16\)"):
-            build_backbone("efficientnet_b0", SIZE, "none", layer="block1b_se_squeeze")
-        with pytest.raises(StageError, match="to give maps"):
+        with pytest.raises(StageError, match=r"to give maps .*\(None, 96\)"):
             build_backbone("efficientnet_b0", SIZE, "none", layer="block2a_se_squeeze")
 
     def test_names_that_keras_made_do_not_depend_on_what_was_built_before(self):
@@ -170,8 +170,10 @@ class TestWeightsFile:
         expected = maps_of(network, APPLICATIONS.mobilenet.preprocess_input(pixels.copy()))
         np.testing.assert_allclose(maps_of(backbone, pixels), expected, rtol=0, atol=1e-5)
 
-    @pytest.mark.parametrize("name", ["mobilenet", "efficientnet_lite0"])
-    @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+    @pytest.mark.parametrize(
+        ("name", "suffix"),
+        [("mobilenet", ".weights.h5"), ("mobilenet", ".keras"), ("efficientnet_lite0", ".keras")],
+    )
     def test_file_of_a_backbone(self, name, suffix, pixels, tmp_path):
         backbone = build_backbone(name, SIZE, weights="none")
         path = tmp_path / f"backbone{suffix}"
@@ -187,8 +189,15 @@ class TestWeightsFile:
         by_name = build_backbone("efficientnet_lite0", SIZE)
         np.testing.assert_array_equal(maps_of(by_path, pixels), maps_of(by_name, pixels))
 
-    @pytest.mark.parametrize("name", ["network.weights.h5", "network.h5", "network.keras"])
-    @pytest.mark.parametrize("network", ["mobilenet_v2", "vgg16", "efficientnet_lite0"])
+    @pytest.mark.parametrize(
+        ("name", "network"),
+        [
+            ("network.weights.h5", "vgg16"),
+            ("network.weights.h5", "efficientnet_lite0"),
+            ("network.h5", "vgg16"),
+            ("network.keras", "mobilenet_v2"),
+        ],
+    )
     def test_file_of_another_network(self, files, name, network):
         with pytest.raises(StageError, match=f"weights of {network}, without its top"):
             build_backbone(network, SIZE, weights=str(files[0] / name))

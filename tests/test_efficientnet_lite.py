@@ -5,6 +5,7 @@ import pickle
 import struct
 import sys
 from collections import OrderedDict
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -167,11 +168,11 @@ def test_checkpoint_by_path(packaged):
 
 
 def test_tampered_checkpoint_is_refused(packaged, tmp_path):
-    content = bytearray(open(packaged, "rb").read())
+    content = bytearray(Path(packaged).read_bytes())
     content[-5] ^= 1
     tampered = tmp_path / "tampered.pth"
     tampered.write_bytes(content)
-    with pytest.raises(StageError, match="Expected sha256 5793.*Received"):
+    with pytest.raises(StageError, match=r"Expected sha256 5793.*Received"):
         read_torch_checkpoint(tampered, VARIANTS["efficientnet_lite0"].sha256)
 
 
@@ -309,7 +310,7 @@ def test_other_bytes_are_refused(tmp_path, content):
 
 
 def test_cut_checkpoint_is_refused(packaged, tmp_path):
-    content = open(packaged, "rb").read()
+    content = Path(packaged).read_bytes()
     path = tmp_path / "cut.pth"
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(StageError, match="cut short"):

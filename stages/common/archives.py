@@ -341,8 +341,8 @@ def _extract_zip(archive: Path, folder: Path, limits: _Limits) -> ExtractReport:
                     writer.write(
                         source, targets[position], info.file_size, CHUNK if plain else SMALL_CHUNK
                     )
-            elif not info.is_dir():
-                skipped.append(info.filename)
+            elif not info.orig_filename.endswith("/"):
+                skipped.append(info.orig_filename)
     return ExtractReport(writer.files, writer.bytes, len(skipped), tuple(skipped))
 
 
@@ -353,8 +353,9 @@ def _zip_member(info: zipfile.ZipInfo) -> _Member:
         refusal = "is encrypted. Expected an archive without a password: pack it again without."
     elif unix_kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         refusal = f"{_LINK_OR_DEVICE} Pack the files themselves (zip does without -y)."
-    # orig_filename, because zipfile cuts a name at a null character.
-    return _Member(info.orig_filename, info.file_size, info.is_dir(), refusal)
+    # orig_filename, because zipfile cuts a name at a null character (and trips over an empty one).
+    name = info.orig_filename
+    return _Member(name, info.file_size, name.endswith("/"), refusal)
 
 
 # Tar

@@ -40,7 +40,7 @@ DETAIL_WINDOW = 9  # pixels of the thumbnail; detail is what a mean over this wi
 
 CHUNKS = 4  # the hash is looked up by four chunks of 16 bits
 CHUNK_BITS = BITS // CHUNKS
-LOOKUP_BLOCK = 1 << 21  # candidates compared at once, 16 MB an array
+LOOKUP_BLOCK = 1 << 15  # candidates compared at once: arrays of 256 kB, which stay in the cache
 PAIR_BLOCK = 1 << 22  # proposed pairs held at once
 ALIGN_BLOCK = 128  # pairs aligned at once by one thread; 2.6 MB an array
 THUMB_BLOCK = 512  # thumbnails converted at once

@@ -4,9 +4,11 @@ Figures are made without pyplot, which keeps them all in memory, and are saved w
 versions inside, so that equal content gives equal bytes.
 """
 
+import contextlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,8 +18,11 @@ from matplotlib.ticker import MaxNLocator
 
 from stages.common.files import atomic_file
 
-# Okabe & Ito (2008): distinct for every common kind of colour blindness.
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#555555"]
+# Okabe & Ito (2008), distinct for every common kind of colour blindness, then four of Tol (2021).
+COLOURS = [
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#555555"),
+    *("#882255", "#44AA99", "#999933", "#332288"),
+]
 STYLE = {
     "font.size": 11,
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
@@ -31,18 +36,26 @@ STYLE = {
 }
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **keywords):
-    """Returns (figure, axes) of width x height inches at 100 dots per inch."""
+@contextlib.contextmanager
+def drawing(
+    path: Path, width: float, height: float, rows: int = 1, columns: int = 1, **keywords
+) -> Iterator[tuple[Figure, Any]]:
+    """Yields (figure, axes) to draw on, and then writes the PNG, whole or not at all.
+
+    Args:
+        path: the PNG.
+        width: inches, of 100 dots each.
+        height: inches.
+        rows: of axes; one row and column give one Axes, more an array of them.
+        columns: of axes.
+        **keywords: of Figure.subplots.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        return figure, figure.subplots(rows, columns, **keywords)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG, whole or not at all."""
-    with mpl.rc_context(STYLE), atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        yield figure, figure.subplots(rows, columns, **keywords)
+        with atomic_file(path) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def colour_of(index: int) -> str:
@@ -59,25 +72,28 @@ def stacked_bars(
     path: Path, title: str, names: Sequence[str], parts: dict[str, Sequence[int]], x_label: str
 ) -> None:
     """Horizontal bars of one or several parts; the total stands at the end of each bar."""
-    figure, ax = new_figure(8, 1.6 + 0.34 * max(2, len(names)))
-    y = np.arange(len(names))
-    left = np.zeros(len(names))
-    for index, (part, counts) in enumerate(parts.items()):
-        ax.barh(y, counts, left=left, color=colour_of(index), label=part, height=0.7)
-        left += np.asarray(counts)
-    for position, total in zip(y, left, strict=True):
-        ax.annotate(
-            f"{int(total):,}", (total, position), (4, 0), textcoords="offset points", va="center"
-        )
-    ax.set_yticks(y, [shorten(name, 28) for name in names])
-    ax.invert_yaxis()
-    ax.margins(x=0.1)
-    ax.grid(axis="y", visible=False)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(title=title, xlabel=x_label)
-    if len(parts) > 1:
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    save(figure, path)
+    with drawing(path, 8, 1.6 + 0.34 * max(2, len(names))) as (figure, ax):
+        y = np.arange(len(names))
+        left = np.zeros(len(names))
+        for index, (part, counts) in enumerate(parts.items()):
+            ax.barh(y, counts, left=left, color=colour_of(index), label=part, height=0.7)
+            left += np.asarray(counts)
+        for position, total in zip(y, left, strict=True):
+            ax.annotate(
+                f"{int(total):,}",
+                (total, position),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+            )
+        ax.set_yticks(y, [shorten(name, 28) for name in names])
+        ax.invert_yaxis()
+        ax.margins(x=0.1)
+        ax.grid(axis="y", visible=False)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set(title=title, xlabel=x_label)
+        if len(parts) > 1:
+            figure.legend(loc="outside right upper")
 
 
 def image_grid(
@@ -103,36 +119,37 @@ def image_grid(
     columns = max(1, min(columns, len(images)))
     rows = max(1, -(-len(images) // columns))
     lines = max([caption.count("\n") + 1 for caption in captions], default=0)
-    figure, axes = new_figure(
+    with drawing(
+        path,
         max(5.0, columns * side),
         0.6 + rows * (side * aspect + 0.19 * lines),
         rows,
         columns,
         squeeze=False,
-    )
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, image, caption in zip(axes.flat, images, captions, strict=False):
-        ax.imshow(image)
-        ax.set_title(caption, fontsize=8.5, pad=3)
-    figure.suptitle(title, fontsize=12)
-    save(figure, path)
+    ) as (figure, axes):
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for ax, image, caption in zip(axes.flat, images, captions, strict=False):
+            ax.imshow(image)
+            ax.set_title(caption, fontsize=8.5, pad=3)
+        figure.suptitle(title, fontsize=12)
 
 
 def history(path: Path, rows: dict[str, Sequence[float]], best_epoch: int) -> None:
     """Loss and accuracy by epoch, training and validation, with the kept epoch marked."""
-    figure, axes = new_figure(10, 4, 1, 2)
-    for ax, metric, unit in zip(
-        axes, ("loss", "accuracy"), ("cross-entropy (nats)", "fraction"), strict=True
-    ):
-        for index, (key, name) in enumerate(((metric, "train"), (f"val_{metric}", "val"))):
-            ax.plot(rows["epoch"], rows[key], color=colour_of(index), label=name, marker=".")
-        ax.axvline(best_epoch, color="#555555", linestyle=":", label=f"kept: epoch {best_epoch}")
-        ax.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric}, {unit}")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylim(bottom=0)
-    axes[1].legend(loc="lower right")
-    save(figure, path)
+    with drawing(path, 10, 4, 1, 2) as (_, axes):
+        for ax, metric, unit in zip(
+            axes, ("loss", "accuracy"), ("cross-entropy (nats)", "fraction"), strict=True
+        ):
+            for index, (key, name) in enumerate(((metric, "train"), (f"val_{metric}", "val"))):
+                ax.plot(rows["epoch"], rows[key], color=colour_of(index), label=name, marker=".")
+            ax.axvline(
+                best_epoch, color="#555555", linestyle=":", label=f"kept: epoch {best_epoch}"
+            )
+            ax.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric}, {unit}")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[0].set_ylim(bottom=0)
+        axes[1].legend(loc="lower right")
 
 
 def confusion(path: Path, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:
@@ -146,31 +163,32 @@ def confusion(path: Path, title: str, matrix: np.ndarray, class_names: Sequence[
     """
     n = len(class_names)
     side = min(18.0, max(3.6, 0.55 * n))
-    figure, ax = new_figure(side + 2.4, side + 1.2)
-    fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(matrix.shape):
-        if matrix[row, column] or n <= 12:
-            dark = fractions[row, column] > 0.5
-            text = f"{matrix[row, column]}"
-            if n <= 5:
-                text += f"\n{fractions[row, column]:.1%}"
-            ax.text(
-                column,
-                row,
-                text,
-                ha="center",
-                va="center",
-                color="white" if dark else "black",
-                fontsize=11 if n <= 12 else 8,
-            )
-    names = [shorten(name, 18) for name in class_names]
-    ax.set_xticks(range(n), names, rotation=0 if n <= 3 else 45, ha="center" if n <= 3 else "right")
-    ax.set_yticks(range(n), names)
-    ax.grid(visible=False)
-    ax.set(title=title, xlabel="predicted", ylabel="true label")
-    figure.colorbar(image, ax=ax, label="fraction of the true label", shrink=0.8)
-    save(figure, path)
+    with drawing(path, side + 2.4, side + 1.2) as (figure, ax):
+        fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        image = ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(matrix.shape):
+            if matrix[row, column] or n <= 12:
+                dark = fractions[row, column] > 0.5
+                text = f"{matrix[row, column]}"
+                if n <= 5:
+                    text += f"\n{fractions[row, column]:.1%}"
+                ax.text(
+                    column,
+                    row,
+                    text,
+                    ha="center",
+                    va="center",
+                    color="white" if dark else "black",
+                    fontsize=11 if n <= 12 else 8,
+                )
+        names = [shorten(name, 18) for name in class_names]
+        ax.set_xticks(
+            range(n), names, rotation=0 if n <= 3 else 45, ha="center" if n <= 3 else "right"
+        )
+        ax.set_yticks(range(n), names)
+        ax.grid(visible=False)
+        ax.set(title=title, xlabel="predicted", ylabel="true label")
+        figure.colorbar(image, ax=ax, label="fraction of the true label", shrink=0.8)
 
 
 def curves(
@@ -191,23 +209,24 @@ def curves(
         lines: name to (x, y), both (n_points,).
         chance: name to height of a dotted line; None draws the diagonal.
     """
-    figure, ax = new_figure(6.4 if len(lines) <= 12 else 8.5, 5.4)
-    for index, (name, (x, y)) in enumerate(lines.items()):
-        style = ("-", "--", "-.")[(index // len(COLOURS)) % 3]
-        ax.plot(x, y, style, color=colour_of(index), label=shorten(name, 34))
-    if chance is None:
-        ax.plot([0, 1], [0, 1], ":", color="#555555", label="chance")
-    else:
-        for index, (name, height) in enumerate(chance.items()):
-            if name in lines:
-                label = "chance, by class" if index == 0 else None
-                ax.axhline(height, linestyle=":", color=colour_of(index), alpha=0.7, label=label)
-    ax.set(title=title, xlabel=x_label, ylabel=y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    if len(lines) <= 8:
-        ax.legend(loc="lower right" if chance is None else "lower left")
-    else:
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8.5)
-    save(figure, path)
+    with drawing(path, 6.4 if len(lines) <= 12 else 8.5, 5.4) as (figure, ax):
+        for index, (name, (x, y)) in enumerate(lines.items()):
+            style = ("-", "--", "-.")[(index // len(COLOURS)) % 3]
+            ax.plot(x, y, style, color=colour_of(index), label=shorten(name, 34))
+        if chance is None:
+            ax.plot([0, 1], [0, 1], ":", color="#555555", label="chance")
+        else:
+            for index, (name, height) in enumerate(chance.items()):
+                if name in lines:
+                    label = "chance, by class" if index == 0 else None
+                    ax.axhline(
+                        height, linestyle=":", color=colour_of(index), alpha=0.7, label=label
+                    )
+        ax.set(title=title, xlabel=x_label, ylabel=y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        if len(lines) <= 8:
+            ax.legend(loc="lower right" if chance is None else "lower left")
+        else:
+            figure.legend(loc="outside right upper", fontsize=8.5)
 
 
 def scatter(
@@ -228,23 +247,22 @@ def scatter(
         class_names: in label order.
         axis_names: of x and y.
     """
-    figure, ax = new_figure(7.6, 5.4)
-    for index, name in enumerate(class_names):
-        own = points[labels == index]
-        marker = "osD^vPX*"[(index // len(COLOURS)) % 8]
-        ax.scatter(
-            own[:, 0],
-            own[:, 1],
-            s=16,
-            alpha=0.7,
-            color=colour_of(index),
-            label=shorten(name, 24),
-            marker=marker,
-            linewidths=0,
-        )
-    ax.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=1.6)
-    save(figure, path)
+    with drawing(path, 7.6, 5.4) as (figure, ax):
+        for index, name in enumerate(class_names):
+            own = points[labels == index]
+            marker = "osD^vPX*"[(index // len(COLOURS)) % 8]
+            ax.scatter(
+                own[:, 0],
+                own[:, 1],
+                s=16,
+                alpha=0.7,
+                color=colour_of(index),
+                label=shorten(name, 24),
+                marker=marker,
+                linewidths=0,
+            )
+        ax.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
+        figure.legend(loc="outside right upper", markerscale=1.6)
 
 
 def shorten(text: str, width: int) -> str:

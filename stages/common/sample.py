@@ -84,7 +84,7 @@ def encode(rng: np.random.Generator, picture: Image.Image) -> tuple[str, bytes]:
         picture = picture.convert("L")
     if rng.random() < 0.12:
         return ".png", _bytes(picture, "PNG")
-    quality = int(rng.integers(60, 96))
+    quality = int(rng.integers(70, 96))
     if rng.random() < 0.03:
         return ".jpg", _bytes_turned(picture, quality)
     return pick(rng, (".jpg",) * 9 + (".jpeg",)), _bytes(picture, "JPEG", quality=quality)

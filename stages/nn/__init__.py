@@ -1,9 +1,24 @@
 """Everything that needs TensorFlow. Stages that do without it start four seconds sooner."""
 
 import os
+import tempfile
 
-# These must stand before the first import of keras or tensorflow, hence here and not in a function.
+# These must stand before the first import of keras or tensorflow, hence here.
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
-# TensorFlow greets with a page of lines, and on machines without a GPU with "errors" of CUDA.
-# What really fails is raised as an exception as well. TF_CPP_MIN_LOG_LEVEL=0 shows all.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    # TensorFlow greets with a dozen lines, on machines without a GPU with "errors" of CUDA too,
+    # and writes some of them before it reads this variable. They are shown where the import
+    # fails; what fails later is raised as an exception. TF_CPP_MIN_LOG_LEVEL=0 shows all.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with tempfile.TemporaryFile() as greeting:
+        stderr = os.dup(2)
+        os.dup2(greeting.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            greeting.seek(0)
+            os.write(stderr, greeting.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

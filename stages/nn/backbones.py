@@ -99,7 +99,7 @@ def build_backbone(
     maps = network.output if layer is None else _maps_of(network, name, layer)
     if keras.backend.standardize_dtype(maps.dtype) != "float32":
         maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)
-    return keras.Model(network.inputs, maps, name=model_name)
+    return keras.Model(network.inputs[0], maps, name=model_name)
 
 
 def _applications() -> dict[str, Callable]:
@@ -303,11 +303,10 @@ def _load_weights(network: keras.Model, name: str, path: Path) -> None:
             raise ValueError(f"no finite values for {len(unset)} weights, first {unset[0]}")
     # What h5py, zipfile and Keras raise on a damaged or foreign file has no common class.
     except Exception as error:
-        reason = " ".join(str(error).split())
         raise StageError(
             f"Expected the weights of {name}, without its top, in {path}. Received: a file that "
-            f"does not fit or cannot be read: {type(error).__name__}: {reason[:300].rstrip('. ')}. Save it "
-            "again from the same network built with include_top=False, or correct "
+            f"does not fit or cannot be read: {type(error).__name__}: {_one_line(error)[:300]}. "
+            "Save it again from the same network built with include_top=False, or correct "
             "model.weights or model.backbone."
         ) from error
 
@@ -401,7 +400,7 @@ class _PatientOpener:
         def work() -> None:
             try:
                 result["response"] = self._opener.open(url, data, STALL_SECONDS)
-            except Exception as error:  # noqa: BLE001 raised again below, in the caller's thread
+            except Exception as error:  # raised again below, in the caller's thread
                 result["error"] = error
 
         thread = threading.Thread(target=work, daemon=True)
