@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     data = params.data
     with atomic_folder(args.out) as folder:
         if data.source == "sample":
-            sample.write_sample(folder, params.seed)
+            sample.write_sample(folder, params.seed, lambda items: cli.progress(items, "drawing"))
             details = {"junk": 0}
         elif data.source == "gdrive":
             details = fetch_drive(data, folder)

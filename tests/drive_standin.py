@@ -26,7 +26,7 @@ HOSTS = (
     "accounts.google.com",
 )
 WARNING = (
-    '<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>'
+    "<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>"
     '<form id="download-form" action="https://drive.usercontent.google.com/download" method="get">'
     '<input type="submit" value="Download anyway"/><input type="hidden" name="id" value="{id}">'
     '<input type="hidden" name="export" value="download">'

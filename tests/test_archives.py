@@ -165,8 +165,9 @@ def test_tar_that_ends_with_a_zip_is_a_tar(tmp_path):
 
 TREES = st.dictionaries(
     st.lists(
-        st.text(st.characters(categories=("L", "N", "Zs"), include_characters="_-."), min_size=1)
-        .filter(lambda name: name.strip(".") and len(name.encode()) < 60 and not is_junk(name)),
+        st.text(
+            st.characters(categories=("L", "N", "Zs"), include_characters="_-."), min_size=1
+        ).filter(lambda name: name.strip(".") and len(name.encode()) < 60 and not is_junk(name)),
         min_size=1,
         max_size=3,
     ).map("/".join),
@@ -307,9 +308,7 @@ def test_bomb(tmp_path, kind):
 
 def test_bomb_behind_a_lying_header(tmp_path):
     for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
-        path = write_zip(
-            tmp_path / "pets.zip", {"bomb.bmp": bytes(20_000_000)}, compression=method
-        )
+        path = write_zip(tmp_path / "pets.zip", {"bomb.bmp": bytes(20_000_000)}, compression=method)
         set_in_directory(path, 24, struct.pack("<I", 1000))
         assert "damaged" in refusal(path)  # no more than the 1000 bytes were written
 

@@ -99,7 +99,16 @@ def flags(stage: str) -> dict[str, str]:
 def test_the_stages_are_the_scripts():
     scripts = {path.stem for path in (ROOT / "stages").glob("*.py")}
     assert scripts == set(STAGES)
-    expected = "download clean split oversample extract train evaluate gradcam".split()
+    expected = [
+        "download",
+        "clean",
+        "split",
+        "oversample",
+        "extract",
+        "train",
+        "evaluate",
+        "gradcam",
+    ]
     assert [stage for stage in STAGES if stage in expected] == expected
 
 
@@ -156,6 +165,6 @@ def test_stages_reach_tensorflow_only_through_nn():
 def test_metrics_are_in_git_and_large_outputs_are_not():
     for stage, declared in STAGES.items():
         for entry in declared["metrics"]:
-            (path, options), = entry.items()
+            ((path, options),) = entry.items()
             assert path == f"metrics/{stage}.json"
             assert options == {"cache": False}

@@ -7,6 +7,7 @@ while they are written. `zipfile.extractall` and `tarfile.extractall` do none of
 """
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -159,8 +160,8 @@ def extract(
     except DAMAGE as error:
         raise _damaged(archive, error) from error
     except OSError as error:
-        # gzip, bz2 and tarfile report broken data as an OSError without a number.
-        if error.errno is None:
+        # Broken data may be an OSError without a number, or with that of an impossible seek.
+        if error.errno in (None, errno.EINVAL):
             raise _damaged(archive, error) from error
         raise StageError(
             f"Could not unpack {archive.name}: {error.strerror} ({error.filename or folder}). "
@@ -170,7 +171,7 @@ def extract(
 
 def _kind(path: Path) -> str | None:
     """'zip', 'tar' or None."""
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         start = stream.read(8)
     # A tar whose last member is a zip also ends like a zip: what comes first decides.
     if not start.startswith(ZIP_STARTS) and _starts_as_tar(path):
@@ -189,12 +190,12 @@ def _starts_as_tar(path: Path) -> bool:
 
 
 def _decompressed(path: Path) -> BinaryIO:
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         start = stream.read(8)
     for magic, opener in OPENERS.items():
         if start.startswith(magic):
             return opener(path, "rb")
-    return open(path, "rb")
+    return path.open("rb")
 
 
 # Checks that both formats share
@@ -314,7 +315,7 @@ class _Writer:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         size = 0
-        with open(target, "xb") as stream:
+        with target.open("xb") as stream:
             while data := source.read(chunk):
                 size += len(data)
                 _require_room(self.bytes + size, self.limits)
@@ -447,7 +448,7 @@ def _require_tar_end(tar: tarfile.TarFile) -> None:
 
 
 def _not_an_archive(archive: Path) -> StageError:
-    with open(archive, "rb") as stream:
+    with archive.open("rb") as stream:
         start = stream.read(8)
     if start.startswith((*ZIP_STARTS, *OPENERS)):
         return _damaged(archive, "it begins as an archive, but its directory cannot be found")

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from tqdm import tqdm
 
 from stages.common.archives import is_archive, is_whole
 from stages.common.errors import StageError
-from stages.common.files import atomic_file, atomic_folder, sha256_of
+from stages.common.files import atomic_file, atomic_folder, sha256_of, umask
 
 Result = TypeVar("Result")
 
@@ -74,7 +75,7 @@ class Link:
         return f"Google Drive {self.kind} {self.id}" + (f" ({self.path})" if self.path else "")
 
 
-class _PassingTrouble(StageError):
+class _PassingError(StageError):
     """Worth another attempt, not before `wait` seconds have passed."""
 
     def __init__(self, message: str, wait: float = 0.0):
@@ -220,7 +221,7 @@ def _run_child(link: Link, request: dict, deadline: float) -> str:
         start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the child
     )
     try:
-        # stdin stays open: the child ends itself when its parent dies and the pipe closes.
+        # stdin stays open: when the parent dies the pipe closes, and the child tidies and ends.
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(json.dumps(request) + "\n")
             child.stdin.flush()
@@ -270,13 +271,15 @@ def _serve() -> None:
         answers.flush()
         os._exit(0)
 
+    link = Link(request.pop("id"), request.pop("kind"))
+    folder = Path(request.pop("folder"))
+
     def end_with_parent() -> None:
         sys.stdin.read()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    link = Link(request.pop("id"), request.pop("kind"))
-    folder = Path(request.pop("folder"))
     fetch = _Fetch(**request, give_up=lambda message: answer({"error": message}))
     try:
         name = (fetch.folder if link.kind == "folder" else fetch.archive)(link, folder)
@@ -319,9 +322,9 @@ class _Fetch:
         for attempt in range(1, self.attempts + 1):
             try:
                 return action(*arguments)
-            except _PassingTrouble as trouble:
+            except _PassingError as trouble:
                 if attempt == self.attempts:
-                    raise StageError(f"{trouble} (Tried {attempt} times.)") from trouble
+                    raise StageError(f"{trouble} (Attempts: {attempt}.)") from trouble
                 wait = max(trouble.wait, self.backoff * 2 ** (attempt - 1))
                 time.sleep(min(wait, MAX_WAIT))
         raise AssertionError("Expected at least one attempt.")
@@ -410,19 +413,19 @@ class _Fetch:
             except GDOWN_ERRORS as error:
                 trouble = self._explain(error, link)
                 if _retried_by_gdown(error):
-                    trouble = StageError(f"{trouble} (Tried {self.attempts} times.)")
+                    trouble = StageError(f"{trouble} (Attempts: {self.attempts}.)")
                 raise trouble from error
             finally:
                 watch.cancel()
             path = Path(path)
-            path.chmod(0o666 & ~_umask())  # gdown's temporary files are for the owner alone
+            path.chmod(0o666 & ~umask())  # gdown's temporary files are for the owner alone
             size = path.stat().st_size
             if announced not in (None, size):
                 raise _incomplete(link, f"received {size} bytes of {announced}")
             yield path, announced
 
     def _explain(self, error: Exception, link: Link) -> StageError:
-        """The StageError for what gdown raised; a `_PassingTrouble` if another try may help."""
+        """The StageError for what gdown raised; a `_PassingError` if another try may help."""
         text = str(error)
         cause = _request_error(error)
         if QUOTA.search(text):
@@ -432,7 +435,8 @@ class _Fetch:
         if "byte range" in text:
             return _incomplete(link, "the file changed, or the server cannot go on in the middle")
         if "incomplete" in text or isinstance(cause, requests.exceptions.ChunkedEncodingError):
-            return _incomplete(link, text.split("\n")[0].rstrip("."))
+            detail = text.split("\n")[0].removeprefix("Download is incomplete: ").rstrip(".")
+            return _incomplete(link, detail)
         if cause:
             return self._unreachable(cause, link)
         return self._probe(link) or _unknown(error, link)
@@ -455,7 +459,7 @@ class _Fetch:
     def _unreachable(self, error: requests.RequestException, link: Link) -> StageError:
         host = urllib.parse.urlsplit(link.probe_url).hostname
         if isinstance(error, requests.exceptions.ProxyError):
-            return _PassingTrouble(
+            return _PassingError(
                 f"{link}: the proxy in HTTPS_PROXY did not connect to {host}. Expected a working "
                 "proxy. Correct the variable, or remove it if no proxy is needed."
             )
@@ -466,12 +470,12 @@ class _Fetch:
                 f"REQUESTS_CA_BUNDLE. ({_innermost(error)})"
             )
         if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
-            return _PassingTrouble(
+            return _PassingError(
                 f"{link}: {host} did not answer within {self.timeout:g} s. Expected an answer. "
                 "Try later, or raise the timeout; if you are behind a proxy, put its address "
                 "into HTTPS_PROXY."
             )
-        return _PassingTrouble(
+        return _PassingError(
             f"{link}: {host} cannot be reached. Expected a network connection. Check it; if you "
             f"are behind a proxy, put its address into HTTPS_PROXY. ({_innermost(error)})"
         )
@@ -501,7 +505,7 @@ def _from_status(response: requests.Response, page: str, link: Link) -> StageErr
         )
     if status == 429 or status >= 500:
         wait = response.headers.get("Retry-After", "")
-        return _PassingTrouble(
+        return _PassingError(
             f"{link}: Google Drive is busy. Expected the file. Received: status {status}. Try "
             "again in some minutes.",
             float(wait) if wait.isdecimal() else 0.0,
@@ -511,7 +515,7 @@ def _from_status(response: requests.Response, page: str, link: Link) -> StageErr
 
 def _unknown(error: Exception, link: Link) -> StageError:
     detail = " ".join(str(error).split())[:200]
-    return _PassingTrouble(
+    return _PassingError(
         f"{link}: the server's answer was not understood ({type(error).__name__}: {detail}). "
         "Expected the file. Open the link in a private browser window; if it works there, "
         "download it so and give its path."
@@ -534,8 +538,8 @@ def _endless(link: Link, seconds: float) -> str:
     )
 
 
-def _incomplete(link: Link, detail: str) -> _PassingTrouble:
-    return _PassingTrouble(
+def _incomplete(link: Link, detail: str) -> _PassingError:
+    return _PassingError(
         f"{link} arrived incomplete: {detail}. Expected the whole file. Try again; if it stays "
         "so, the file itself may be damaged: have it uploaded again."
     )
@@ -549,7 +553,7 @@ def _unwritable(folder: Path, error: OSError) -> str:
 
 
 def _start_of(path: Path) -> bytes:
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         return stream.read(4096)
 
 
@@ -613,12 +617,6 @@ def _byte_bar(what: str) -> Iterator[tqdm]:
         leave=False,
     ) as bar:
         yield bar
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only the owner reads
+        os.chmod(temporary, 0o666 & ~umask())  # mkstemp makes files that only the owner reads
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
+        os.chmod(temporary, 0o777 & ~umask())
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
             os.replace(path, old / path.name)
@@ -55,7 +55,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def sha256_of(path: Path) -> str:
     """Hex sha256 of a file's bytes, read in chunks."""
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -80,7 +80,8 @@ def _require_finite(value, name: str) -> None:
         raise ValueError(f"Expected a finite number or None for {name}. Received: {value}")
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The process's file mode creation mask."""
     current = os.umask(0)
     os.umask(current)
     return current

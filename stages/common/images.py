@@ -4,6 +4,7 @@ Decoders differ (TensorFlow's and Pillow's JPEGs by up to 4 levels, their resize
 edges), so every picture, whether trained on, evaluated or served, comes through `load_pixels`.
 """
 
+import contextlib
 import dataclasses
 import io
 import struct
@@ -121,10 +122,9 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow picture as RGB: 16 bits scaled to 8, transparency on white, EXIF-rotated."""
-    try:
+    # EXIF that cannot be parsed says nothing about the orientation; the pixels are whole.
+    with contextlib.suppress(_DAMAGE):
         image = ImageOps.exif_transpose(image)
-    except _DAMAGE:
-        pass  # EXIF that cannot be parsed says nothing about the orientation; pixels are whole
     if image.mode.startswith("I") or image.mode == "F":
         # convert("RGB") would clip 16-bit grey to white; 257 maps 65535 to 255.
         values = np.asarray(image, dtype=np.float64)

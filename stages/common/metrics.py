@@ -61,6 +61,8 @@ def evaluate(
     if len(ranked) < n_classes:
         cli.warn("evaluate", f"{where}: roc_auc and pr_auc need every class and are undefined")
     defined = len(ranked) == n_classes
+    if len(used) < 2:
+        cli.warn("evaluate", f"{where}: mcc is undefined, with one class everywhere")
     chosen = np.clip(probabilities[np.arange(len(y_true)), y_true], 1e-7, 1.0)
     return {
         "accuracy": float((y_pred == y_true).mean()),
@@ -72,7 +74,7 @@ def evaluate(
         "f1_weighted": float(np.average(f1, weights=support)),
         "roc_auc": _mean(sk.roc_auc_score, one_hot, probabilities) if defined else None,
         "pr_auc": _mean(sk.average_precision_score, one_hot, probabilities) if defined else None,
-        "mcc": float(sk.matthews_corrcoef(y_true, y_pred)),
+        "mcc": float(sk.matthews_corrcoef(y_true, y_pred)) if len(used) > 1 else None,
         "loss": float(-np.log(chosen).mean()),
         "n_examples": len(y_true),
         "per_class": per_class,
@@ -118,15 +120,11 @@ def mean_curve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Unweighted mean of curves over x from 0 to 1, both float (points,).
 
-    A curve that rises straight up at some x counts there with its highest value.
+    Between its points a curve is straight; where it goes straight up or down, its last value
+    counts.
     """
     grid = np.linspace(0, 1, points)
-    heights = []
-    for x, y in lines.values():
-        last = np.r_[x[1:] != x[:-1], True]
-        top = np.maximum.reduceat(y, np.r_[0, np.flatnonzero(x[1:] != x[:-1]) + 1])
-        heights.append(np.interp(grid, x[last], top))
-    return grid, np.mean(heights, axis=0)
+    return grid, np.mean([np.interp(grid, x, y) for x, y in lines.values()], axis=0)
 
 
 def _mean(score, one_hot: np.ndarray, probabilities: np.ndarray) -> float:

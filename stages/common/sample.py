@@ -17,7 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageEnhance, ImageOps
 
 from stages.common.sample_ads import advertisement
-from stages.common.sample_drawing import BLACK, WHITE, Canvas, Shoot
+from stages.common.sample_drawing import WHITE, Canvas, Shoot
 from stages.common.sample_photos import Studio, other_picture, pick
 
 ADVERTISING, OTHER = 360, 60  # distinct pictures, before the planted faults
@@ -201,7 +201,7 @@ def _deep_grey(picture: Image.Image) -> Image.Image:
 
 def _cut_out(picture: Image.Image) -> Image.Image:
     """An ellipse of the picture; what lies outside is transparent but still stored."""
-    canvas = Canvas.plain(picture.size, BLACK)
+    canvas = Canvas.plain(picture.size, (0, 0, 0))
     canvas.fill((0.03, 0.03, 0.97, 0.97), WHITE, 0.5)
     picture = picture.copy()
     picture.putalpha(canvas.picture.convert("L"))

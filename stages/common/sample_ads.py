@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from stages.common.sample_drawing import (
-    BLACK,
     WHITE,
     Area,
     Canvas,
@@ -284,12 +283,12 @@ def poster(rng, size, brand, shoot):
 
 def sponsored_post(rng, size, brand, shoot):
     """A social network's sponsored post: avatar, photograph, title, install button."""
-    paper = pick(rng, (WHITE, (32, 34, 40), (226, 230, 238)))
+    paper = pick(rng, (WHITE, (32, 34, 40), (226, 230, 238), brand.ground))
     canvas, ink = Canvas.plain(size, paper), ink_on(paper)
     # Of the photograph; the sender stands above it, or below it when it comes first.
-    top, height = pick(rng, ((0.17, 0.63), (0.17, 0.5), (0.0, 0.65)))
-    head = top + height + 0.02 if top == 0.0 else 0.02
-    foot = 0.82 if top == 0.0 else top + height + 0.02
+    top, height = pick(rng, (0.0, rng.uniform(0.15, 0.22))), rng.uniform(0.42, 0.62)
+    head = height + 0.02 if top == 0.0 else 0.02
+    foot = (head + 0.14 if top == 0.0 else top + height) + 0.02
     canvas.photo((0, top, 1, top + height), shoot)
     canvas.photo(canvas.square(0.1, head + 0.06, 0.11), shoot, 0.5)
     canvas.write((0.2, head, 0.7, head + 0.06), brand.name, ink, "DejaVuSans-Bold")
@@ -297,7 +296,8 @@ def sponsored_post(rng, size, brand, shoot):
     x, right = pick(rng, ((0.04, 0.66), (0.38, 0.04)))
     canvas.write((x, foot, x + 0.56, foot + 0.08), brand.headline, ink, "DejaVuSans-Bold")
     canvas.write((x, foot + 0.09, x + 0.56, foot + 0.15), brand.detail, (140, 140, 140))
-    canvas.button((right, foot + 0.02, right + 0.3, foot + 0.13), brand.call, _vivid(brand), 0.2)
+    colour = brand.accent if paper == brand.ground else _vivid(brand)
+    canvas.button((right, foot + 0.02, right + 0.3, foot + 0.13), brand.call, colour, 0.2)
     return canvas.picture
 
 
@@ -319,23 +319,20 @@ def coupon(rng, size, brand, shoot):
 
 
 def sparse(rng, size, brand, shoot):
-    """Almost only a photograph: a small logo in one corner and a small button or price."""
+    """Almost only a photograph: a logo in one corner and a button, price or slogan in another."""
     canvas = Canvas(shoot(*size))
-    x, y = pick(rng, (0.04, 0.62)), pick(rng, (0.04, 0.88))
-    area = (x, y, x + 0.34, y + 0.08)
+    x, y = pick(rng, (0.04, 0.56)), pick(rng, (0.04, 0.86))
+    area = (x, y, x + 0.4, y + 0.1)
     put_logo(canvas, area, brand, ink_on(canvas.mean(area)))
-    x, y = pick(rng, (0.05, 0.65)), 0.86 if y < 0.5 else pick(rng, (0.06, 0.7))
+    x, y = pick(rng, (0.05, 0.6)), 0.83 if y < 0.5 else pick(rng, (0.06, 0.66))
+    price = brand.currency.format(int(rng.integers(3, 300)))
     kind = rng.random()
-    if kind < 0.6:
-        canvas.button((x, y, x + 0.3, y + 0.1), brand.call, brand.accent, 0.4)
-    elif kind < 0.85:
-        canvas.fill((x, y, x + 0.25, y + 0.09), pick(rng, (RED, WHITE, GOLD)))
-        price = brand.currency.format(int(rng.integers(3, 300)))
-        canvas.write(
-            (x + 0.02, y + 0.01, x + 0.23, y + 0.08), price, BLACK, "DejaVuSans-Bold", "center"
-        )
+    if kind < 0.65:
+        canvas.button((x, y, x + 0.35, y + 0.12), brand.call, brand.accent, 0.4)
+    elif kind < 0.9:
+        canvas.button((x, y, x + 0.3, y + 0.12), price, pick(rng, (RED, GOLD)), 0)
     else:
-        canvas.write((x, y, x + 0.3, y + 0.08), brand.headline, WHITE, brand.face, shadow=True)
+        canvas.write((x, y, x + 0.35, y + 0.1), brand.headline, WHITE, brand.face, shadow=True)
     return canvas.picture
 
 
@@ -348,8 +345,8 @@ LAYOUTS = (  # layout, width over height, share of the advertisements
     (strip, (2.4, 2.1, 0.42, 0.5), 0.09),
     (poster, (1.0, 3 / 4, 4 / 3, 2 / 3), 0.08),
     (sponsored_post, (1.0, 3 / 4, 4 / 5), 0.07),
-    (coupon, (*ANY, 16 / 9), 0.08),
-    (sparse, (*ANY, 16 / 9, 2 / 3), 0.11),
+    (coupon, (*ANY, 16 / 9), 0.10),
+    (sparse, (*ANY, 16 / 9, 2 / 3), 0.09),
 )
 
 

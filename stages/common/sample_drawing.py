@@ -77,7 +77,7 @@ class Canvas:
 
     def write(
         self, area: Area, text: str, colour: Colour, face: str = "DejaVuSans", align: str = "left",
-        largest: float = 1.0, shadow: bool = False,
+        shadow: bool = False,
     ) -> None:  # fmt: skip
         """Writes text as large as fits the area, wrapped as suits best, centred vertically.
 
@@ -87,12 +87,11 @@ class Canvas:
             colour: ink.
             face: a font file of matplotlib, without its suffix.
             align: left, center or right.
-            largest: upper limit of the letters' height, as a fraction of the picture's.
             shadow: whether to put a dark copy one pixel below, for text on photographs.
         """
         left, top, right, bottom = self.pixels(area)
         size, lines = _fit(text, face, right - left, bottom - top)
-        size = max(7, min(size, round(largest * self.picture.height)))
+        size = max(7, size)  # smaller letters are no letters
         x = {"left": left, "center": (left + right) / 2, "right": right}[align]
         anchor = {"left": "lm", "center": "mm", "right": "rm"}[align]
         pen = ImageDraw.Draw(self.picture)

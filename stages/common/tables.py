@@ -53,16 +53,16 @@ MANIFEST = pa.schema(
 REJECTED_COLUMNS = ["path", "label", "reason", "detail", "kept_path"]
 LEAKS_COLUMNS = ["path", "label", "split", "group", "other_path", "other_split", "action"]
 
-# One row per picture; `image` is the layout that Hugging Face datasets reads as a picture.
+# One row per picture; `image` is the layout that Hugging Face datasets reads as a picture. Fields
+# are nullable, though none is null: it ignores the features of others.
 DATASET_FIELDS = [
     pa.field(
         "image",
         pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())]),
-        nullable=False,
     ),
-    pa.field("image_id", pa.string(), nullable=False),
-    pa.field("label", pa.int64(), nullable=False),  # index into class_names
-    pa.field("group", pa.int64(), nullable=False),
+    pa.field("image_id", pa.string()),
+    pa.field("label", pa.int64()),  # index into class_names
+    pa.field("group", pa.int64()),
 ]
 
 SAMPLING = pa.schema(
@@ -132,18 +132,20 @@ def write_dataset(
     """
     schema = dataset_schema(class_names)
     count = 0
-    with atomic_file(Path(folder) / "part-00000.parquet") as temporary:
+    with (
+        atomic_file(Path(folder) / "part-00000.parquet") as temporary,
         # PNG bytes do not compress further.
-        with pq.ParquetWriter(temporary, schema, compression="none") as writer:
-            for chunk in _chunks(rows, batch):
-                columns = {
-                    "image": [{"bytes": row["png"], "path": row["path"]} for row in chunk],
-                    "image_id": [row["image_id"] for row in chunk],
-                    "label": [row["label"] for row in chunk],
-                    "group": [row["group"] for row in chunk],
-                }
-                writer.write_table(pa.Table.from_pydict(columns, schema=schema))
-                count += len(chunk)
+        pq.ParquetWriter(temporary, schema, compression="none") as writer,
+    ):
+        for chunk in _chunks(rows, batch):
+            columns = {
+                "image": [{"bytes": row["png"], "path": row["path"]} for row in chunk],
+                "image_id": [row["image_id"] for row in chunk],
+                "label": [row["label"] for row in chunk],
+                "group": [row["group"] for row in chunk],
+            }
+            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+            count += len(chunk)
     return count
 
 

@@ -145,6 +145,7 @@ class MapBatches(keras.utils.PyDataset):
         return self.maps[rows, views].astype(np.float32), self.one_hot[rows]
 
     def on_epoch_end(self) -> None:
+        """Moves on to the next views and the next order."""
         self.epoch += 1
         self._shuffle()
 

@@ -56,5 +56,4 @@ def overlay(pixels: np.ndarray, heat: np.ndarray, opacity: float) -> np.ndarray:
 
 def _colour_map() -> np.ndarray:
     """Matplotlib's "turbo", dark blue through green to red: float (256, 3), 0 to 255."""
-
     return mpl.colormaps["turbo"](np.arange(256))[:, :3] * 255
