@@ -43,7 +43,7 @@ OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 OTHERS = {b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive"}
 
 JUNK_FOLDERS = {"__macosx"}
-JUNK_FILES = {".ds_store", "thumbs.db", "desktop.ini"}
+JUNK_FILES = {".ds_store", "thumbs.db", "desktop.ini", ".gitkeep", ".gitignore"}
 
 # What the readers of damaged archives raise. RecursionError: a tar of nested long names;
 # NotImplementedError: a compression method or zip version that Python does not know.
@@ -98,10 +98,11 @@ class _Limits:
 
 
 def is_junk(relative_posix_path: str) -> bool:
-    """Whether a path is what operating systems leave behind: the one list of it.
+    """Whether a path is what operating systems and git leave behind: the one list of it.
 
     That is everything in a `__MACOSX` folder, and in any folder `.DS_Store`, `Thumbs.db`,
-    `desktop.ini` (in any case) and macOS's resource forks, `._cat.jpg` beside `cat.jpg`.
+    `desktop.ini`, `.gitkeep` and `.gitignore` (in any case) and macOS's resource forks,
+    `._cat.jpg` beside `cat.jpg`.
     """
     parts = PurePosixPath(relative_posix_path.casefold()).parts
     return bool(parts) and (

@@ -69,10 +69,10 @@ def fingerprint(image: Image.Image) -> Fingerprint:
         image: RGB, upright (EXIF rotation applied), any size. Not changed; safe from any thread.
 
     Returns:
-        The hashes and the thumbnail. Bit k of a hash is set where the k-th lowest frequency of
-        the thumbnail's cosine transform (type II, the mean left out) exceeds the median of the
-        64 lowest, which no change of brightness or contrast alters (Zauner 2010, section 3.2.1,
-        there with an 8 x 8 block of frequencies).
+        The hashes and the thumbnail. A bit of a hash is set where a frequency of the thumbnail's
+        cosine transform (type II, the mean left out) exceeds the median of the 64 lowest, which
+        no change of brightness or contrast alters (Zauner 2010, section 3.2.1, there with an
+        8 x 8 block of frequencies).
     """
     small = image.resize((THUMB, THUMB), Image.Resampling.BILINEAR, reducing_gap=3.0)
     thumb = np.asarray(small.convert("L"))
@@ -133,6 +133,9 @@ def find_groups(
     # order of the files. Pictures with equal fingerprints are one entry.
     order = np.lexsort((digest[:, 1], digest[:, 0], mirror, phash))
     order = order[contrast[order] >= MIN_CONTRAST]
+    labels = np.arange(n, dtype=np.int64)
+    if len(order) == 0:
+        return labels
     content = np.column_stack((phash, mirror, digest))[order]
     is_first = np.ones(len(order), bool)
     is_first[1:] = (content[1:] != content[:-1]).any(axis=1)
@@ -149,7 +152,6 @@ def find_groups(
     for i, j, mirrored in _propose(*hashes, hash_distance):
         component = _link(component, i, j, mirrored, confirm)
 
-    labels = np.arange(n, dtype=np.int64)
     smallest = np.full(len(distinct), n, np.int64)
     np.minimum.at(smallest, component[entry], order)
     labels[order] = smallest[component[entry]]
@@ -177,10 +179,13 @@ def _check_inputs(phash, mirror, thumbs, hash_distance) -> None:
 
 @cache
 def _frequencies() -> tuple[np.ndarray, np.ndarray]:
-    """The 64 lowest frequencies (vertical, horizontal) by radius, the mean (0, 0) left out."""
+    """The 64 lowest frequencies (vertical, horizontal) by radius, in the order of the hash's bits."""
     pairs = [(v, u) for v in range(12) for u in range(12) if (v, u) != (0, 0)]
     lowest = sorted(pairs, key=lambda pair: (pair[0] ** 2 + pair[1] ** 2, pair))[:BITS]
-    vertical, horizontal = np.array(lowest).T
+    # The lowest frequencies are the most alike among pictures of one subject. Dealt out over the
+    # chunks of the search, they leave no chunk with crowded buckets.
+    dealt = [lowest[place] for chunk in range(CHUNKS) for place in range(chunk, BITS, CHUNKS)]
+    vertical, horizontal = np.array(dealt).T
     return vertical, horizontal
 
 
@@ -203,7 +208,7 @@ def _cosines(start: float, stop: float) -> np.ndarray:
 
 
 def _spectrum(thumbs: np.ndarray, down=(0.0, 1.0), across=(0.0, 1.0)) -> np.ndarray:
-    """(n, 64) cosine coefficients of (n, THUMB, THUMB) thumbnails, lowest frequency first.
+    """(n, 64) cosine coefficients of (n, THUMB, THUMB) thumbnails, as `_frequencies` orders them.
 
     Args:
         thumbs: any number dtype.
@@ -313,7 +318,9 @@ def _chunk_pairs(queries, base, shift: int, radius: int, distance: int) -> np.nd
             step = LOOKUP_BLOCK // width
             for start in range(0, len(chosen), step):
                 part = slice(start, start + step)
-                differing = rows.take(first[part], axis=0)
+                # `take` is the faster way into whole arrays, and copies a view from end to end.
+                row = first[part]
+                differing = rows.take(row, axis=0) if width == least else rows[row]
                 differing ^= queries.take(chosen[part])[:, None]
                 hit = np.flatnonzero(np.bitwise_count(differing) <= distance)
                 if len(hit):

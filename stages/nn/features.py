@@ -132,8 +132,8 @@ class MapBatches(keras.utils.PyDataset):
         self.maps, self.rows, self.occurrences = maps, rows, occurrences
         self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
         self.batch_size, self.seed = batch_size, seed
-        self.epoch = 0
-        self._shuffle()
+        self.epoch = -1  # Keras begins the first epoch too
+        self.order = np.arange(len(rows))
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
@@ -144,13 +144,14 @@ class MapBatches(keras.utils.PyDataset):
         views = (self.occurrences[chosen] + self.epoch) % self.maps.shape[1]
         return self.maps[rows, views].astype(np.float32), self.one_hot[rows]
 
-    def on_epoch_end(self) -> None:
-        """Moves on to the next views and the next order."""
-        self.epoch += 1
-        self._shuffle()
+    def on_epoch_begin(self) -> None:
+        """Moves on to the next views and the next order.
 
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows))
+        Not `on_epoch_end`: Keras calls that before the first epoch too.
+        """
+        self.epoch += 1
+        order = np.random.default_rng([self.seed, self.epoch])
+        self.order = order.permutation(len(self.rows))
 
 
 def _decode_batch(encoded: list[bytes]) -> np.ndarray:

@@ -1,0 +1,170 @@
+"""The stages that need a model, on one run of the whole path."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.metrics import balanced_accuracy_score
+
+from stages.common import metrics, tables
+from stages.common.errors import StageError
+from stages.common.files import read_json
+from stages.common.images import decode_png, load_pixels
+from stages.nn.classifier import load_classifier
+from stages.nn.features import read_maps
+
+NAMES = ["cat", "dog", "owl"]
+KEYS = (
+    "accuracy balanced_accuracy precision_macro recall_macro f1_macro f1_weighted roc_auc "
+    "pr_auc mcc loss n_examples per_class"
+)
+
+
+def test_maps_are_the_backbones_one_entry_per_picture(whole_run):
+    train = tables.Dataset(whole_run.path("dataset/train"))
+    test = tables.Dataset(whole_run.path("dataset/test"))
+    maps = read_maps(whole_run.path("features/train.npy"), train)
+    assert maps.shape == (50, 2, 2, 2, 1280)
+    assert maps.dtype == np.float16
+    assert isinstance(maps, np.memmap)
+    assert read_maps(whole_run.path("features/test.npy"), test).shape == (11, 1, 2, 2, 1280)
+    backbone = load_classifier(whole_run.path("models")).backbone
+    rows = [0, 49]
+    pixels = np.stack([decode_png(train.png_at(rows)[row]) for row in rows])
+    expected = backbone(pixels.astype(np.float32)).numpy()
+    np.testing.assert_allclose(maps[rows, 0], expected, atol=5e-3, rtol=5e-3)
+    assert not np.allclose(maps[rows, 1], expected, atol=0.1)
+    found = read_json(whole_run.path("m/extract.json"))
+    assert found["pictures"] == {"train": 50, "val": 11, "test": 11}
+    assert found["bytes"] == (50 * 2 + 22) * 2 * 2 * 1280 * 2
+    with pytest.raises(StageError, match=r"Expected .*train\.npy to hold \(11, views"):
+        read_maps(whole_run.path("features/train.npy"), test)
+
+
+def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
+    """Serving's path, raw bytes to probabilities, gives what evaluate wrote."""
+    opened = load_classifier(whole_run.path("models"))
+    found = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    pixels = [
+        load_pixels(
+            (whole_run.path("raw") / path).read_bytes(),
+            opened.image_size,
+            opened.resize,
+            opened.max_pixels,
+        )
+        for path in found["path"]
+    ]
+    answer = opened.model.predict(np.stack([np.asarray(p) for p in pixels]), verbose=0)
+    expected = found[[f"p_{name}" for name in NAMES]].to_numpy()
+    np.testing.assert_allclose(answer, expected, atol=1e-3)
+    assert opened.class_names == NAMES
+
+
+def test_training_learned_and_its_history_is_told(whole_run):
+    history = pd.read_csv(whole_run.path("history.csv"))
+    assert list(history.columns)[:6] == tables.HISTORY_FIRST_COLUMNS
+    found = read_json(whole_run.path("m/train.json"))
+    assert found["epochs"] == len(history)
+    assert found["best_epoch"] == history["val_loss"].idxmin() + 1
+    assert found["val_loss"] == pytest.approx(history["val_loss"].min())
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    assert read_json(whole_run.path("m/evaluate.json"))["test"]["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_metrics_are_those_of_the_predictions(whole_run, split):
+    found = read_json(whole_run.path("m/evaluate.json"))[split]
+    assert set(found) == set(KEYS.split())
+    table = tables.read_predictions(whole_run.path(f"predictions/{split}.csv"), NAMES)
+    dataset = tables.Dataset(whole_run.path("dataset") / split)
+    assert table["image_id"].tolist() == dataset.image_id.tolist()
+    assert found["n_examples"] == len(table) == dataset.n
+    assert found["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
+    assert found["balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(table["label"], table["predicted"])
+    )
+    assert set(found["per_class"]) == set(NAMES)
+    assert sum(row["support"] for row in found["per_class"].values()) == dataset.n
+
+
+def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
+    table = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    truth = table["label"].map(NAMES.index).to_numpy()
+    p = table[[f"p_{name}" for name in NAMES]].to_numpy()
+    roc = pd.read_csv(whole_run.path("curves/roc.csv"))
+    expected = metrics.mean_curve(metrics.roc_curves(truth, p, NAMES))[1]
+    np.testing.assert_allclose(roc["tpr"], expected, atol=1e-6)
+    assert list(pd.read_csv(whole_run.path("curves/pr.csv")).columns) == ["recall", "precision"]
+
+
+def test_every_plot_is_a_picture_of_readable_size(whole_run):
+    files = sorted(whole_run.path("p").rglob("*.png"))
+    names = {file.relative_to(whole_run.path("p")).as_posix() for file in files}
+    assert {
+        "evaluate/confusion.png",
+        "evaluate/roc.png",
+        "evaluate/pr.png",
+        "gradcam/cat.png",
+        "gradcam/dog.png",
+        "gradcam/owl.png",
+        "gradcam/summary.png",
+        "extract/views.png",
+        "extract/plane.png",
+        "clean/classes.png",
+        "split/samples.png",
+        "history.png",
+    } <= names
+    for file in files:
+        with Image.open(file) as image:
+            assert min(image.size) >= 150, file
+            assert max(image.size) <= 4000, file
+            assert np.asarray(image.convert("L")).std() > 5, file
+
+
+def test_gradcam_shows_right_and_wrong_pictures_of_each_class(whole_run):
+    table = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    found = read_json(whole_run.path("m/gradcam.json"))
+    for name in NAMES:
+        own = table[table["label"] == name]
+        right = int((own["predicted"] == name).sum())
+        assert found["per_class"][name] == {
+            "right": min(2, right),
+            "wrong": min(2, len(own) - right),
+        }
+    assert found["explained"] == sum(sum(row.values()) for row in found["per_class"].values())
+    assert 0 < found["mean_focus_area"] <= 1
+
+
+def test_metrics_hold_no_times_and_no_paths(whole_run):
+    """They are in dvc.lock: the same run must give the same bytes."""
+    for file in whole_run.path("m").glob("*.json"):
+        text = file.read_text()
+        assert "second" not in text
+        assert str(whole_run.folder) not in text
+        assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model__layer": "block6a_expand_activation"}, {"split__image_size": [96, 96]}],
+)
+def test_maps_of_another_backbone_are_not_trained_on(whole_run, small_params, change):
+    other = type(whole_run)(whole_run.folder, small_params(**change))
+    before = whole_run.path("models/classifier.keras").read_bytes()
+    with pytest.raises(StageError, match=r"Run `dvc repro extract`"):
+        other.train()
+    assert whole_run.path("models/classifier.keras").read_bytes() == before
+
+
+def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):
+    table = pd.read_csv(whole_run.path("predictions/test.csv"))
+    (tmp_path / "predictions").mkdir()
+    table[::-1].to_csv(tmp_path / "predictions/test.csv", index=False)
+    other = type(whole_run)(tmp_path, whole_run.params)
+    for name in ("dataset", "features", "models"):
+        (tmp_path / name).symlink_to(whole_run.path(name))
+    with pytest.raises(StageError, match="Expected predictions of the pictures"):
+        other.gradcam()
+    assert not (tmp_path / "p").exists() or not list((tmp_path / "p").iterdir())
