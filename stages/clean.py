@@ -109,7 +109,9 @@ def find_groups(rows: pd.DataFrame, thumbs: np.ndarray, clean: Clean) -> np.ndar
         correlation_loose=clean.correlation_loose,
         agreement=clean.agreement,
     )
-    return pd.factorize(near)[0]
+    # Pictures without detail are never near copies of each other, but equal bytes always are one.
+    first = np.unique(exact, return_index=True)[1]
+    return pd.factorize(near[first[exact]])[0]
 
 
 def choose(rows: pd.DataFrame, clean: Clean) -> tuple[pd.DataFrame, list[dict]]:

@@ -158,6 +158,15 @@ def test_copies_in_two_given_splits_are_left_to_the_split_stage(run):
     assert told == {"test/cat/1b.png": ("exact_duplicate", "test/cat/1.png")}
 
 
+def test_equal_files_without_detail_are_copies_too(run):
+    ramp = Image.linear_gradient("L").resize((60, 60)).point(lambda value: 120 + value // 32)
+    for name in ("cat/a.png", "cat/b.png"):
+        put(run, {name: picture_bytes(ramp)})
+    put(run, {"cat/c.png": picture_bytes(big(1)), "dog/d.png": picture_bytes(big(2))})
+    run.clean()
+    assert result(run)[1] == {"cat/b.png": ("exact_duplicate", "cat/a.png")}
+
+
 def test_one_class_only_is_an_error_and_leaves_nothing(run):
     put(run, {"cat/1.png": picture_bytes(big(1)), "cat/2.png": picture_bytes(big(2))})
     with pytest.raises(StageError, match="two classes at least"):

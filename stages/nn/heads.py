@@ -27,7 +27,8 @@ def build_head(
     if head.noise:
         x = layers.GaussianNoise(head.noise, name="noise")(x)
     if head.norm:
-        x = layers.BatchNormalization(name="norm")(x)
+        # Keras's momentum of 0.99 takes hundreds of steps to forget its start; small sets have few.
+        x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
     x = attend(attention, x)
     if len(x.shape) == 4:
         pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}

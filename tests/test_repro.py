@@ -1,0 +1,195 @@
+"""The graph under DVC itself, in a copy of the project, on small pictures."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SMALL, write_params, write_pictures
+from ruamel.yaml import YAML
+
+from stages.common.files import read_json
+
+DVC_STAGES = list(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
+
+
+class Project:
+    """A copy of the project with a git history of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_AUTHOR_NAME": "test",
+            "GIT_AUTHOR_EMAIL": "test@localhost",
+            "GIT_COMMITTER_NAME": "test",
+            "GIT_COMMITTER_EMAIL": "test@localhost",
+            "DVC_NO_ANALYTICS": "1",
+        }
+
+    def call(self, *words: str, fails=False) -> str:
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def ran(self, output: str) -> list[str]:
+        return [s for s in DVC_STAGES if f"> python -m stages.{s} " in output]
+
+    def lock(self) -> dict:
+        return YAML(typ="safe").load(self.folder / "dvc.lock")
+
+    def outputs(self) -> dict:
+        """Stage and path to checksum, of everything that dvc.lock holds."""
+        return {
+            (stage, out["path"]): out.get("md5")
+            for stage, entry in self.lock()["stages"].items()
+            for out in entry["outs"]
+        }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project") / "copy"
+    folder.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+            shutil.copyfile(ROOT / name, target)
+    made = Project(folder)
+    write_pictures(folder / "data/source", {"cat": 24, "dog": 12})
+    write_params(folder / "params.yaml", **SMALL)
+    made.call("git", "init", "-q", "-b", "main")
+    made.call("git", "add", "-A")
+    made.call("git", "commit", "-qm", "start")
+    made.first = made.call("dvc", "repro")
+    made.call("git", "add", "-A")
+    made.call("git", "commit", "-qm", "results")
+    return made
+
+
+def test_everything_runs_and_one_summary_line_closes_each_stage(project):
+    assert project.ran(project.first) == DVC_STAGES
+    for stage in DVC_STAGES:
+        lines = [line for line in project.first.splitlines() if line.startswith(f"{stage}: ")]
+        assert len([line for line in lines if ": warning: " not in line]) == 1, lines
+        assert ": warning: " not in lines[-1]
+
+
+def test_git_sees_metrics_and_small_plots_and_no_large_file(project):
+    listed = set(project.call("git", "ls-files").split())
+    assert {f"metrics/{stage}.json" for stage in DVC_STAGES} <= listed
+    assert "plots/train/history.csv" in listed
+    assert "plots/evaluate/curves/roc.csv" in listed
+    assert not any(name.endswith((".png", ".npy", ".parquet", ".keras")) for name in listed)
+    assert project.call("git", "status", "--porcelain") == ""
+
+
+def test_files_written_are_the_outputs_of_the_graph(project):
+    graph = YAML(typ="safe").load(project.folder / "dvc.yaml")["stages"]
+    declared = {
+        next(iter(out)) if isinstance(out, dict) else out
+        for stage in graph.values()
+        for kind in ("outs", "metrics", "plots")
+        for out in stage.get(kind, [])
+    }
+    written = {
+        path.relative_to(project.folder).as_posix()
+        for top in ("data", "models", "metrics", "plots")
+        for path in (project.folder / top).rglob("*")
+        if path.is_file()
+    }
+    written = {path for path in written if not path.startswith("data/source/")}
+    assert written
+    for path in written:
+        assert any(path == out or path.startswith(f"{out}/") for out in declared), path
+    for out in declared:
+        assert (project.folder / out).exists(), out
+
+
+def test_a_second_run_does_nothing(project):
+    output = project.call("dvc", "repro")
+    assert project.ran(output) == []
+    assert "up to date" in output
+
+
+def test_another_head_leaves_data_and_features_alone(project):
+    output = project.call("dvc", "exp", "run", "-n", "with-mha", "-S", "model.attention=mha")
+    assert project.ran(output) == ["train", "evaluate", "gradcam"]
+    shown = project.call("dvc", "metrics", "diff", "HEAD", "--md")
+    assert "test.loss" in shown
+    table = json.loads(project.call("dvc", "exp", "show", "--json", "--no-pager"))
+    assert "with-mha" in json.dumps(table)
+    page = project.call("dvc", "plots", "diff", "main", "with-mha", "--json")
+    for name in ("loss", "confusion", "roc", "pr"):
+        assert f'"{name}"' in page, page[:2000]
+
+
+def test_another_backbone_leaves_the_data_alone(project):
+    project.call("git", "checkout", "-q", "--", "params.yaml")
+    output = project.call(
+        *("dvc", "exp", "run", "-S", "model.backbone=mobilenet", "-S", "model.weights=none"),
+        *("-S", "train.epochs=1"),
+    )
+    assert project.ran(output) == ["extract", "train", "evaluate", "gradcam"]
+    assert read_json(project.folder / "metrics/extract.json")["backbone"] == "mobilenet"
+
+
+def test_forced_runs_repeat_byte_for_byte(project):
+    project.call("git", "checkout", "-q", "--", "params.yaml")
+    project.call("dvc", "repro")
+    first = project.outputs()
+    output = project.call("dvc", "repro", "--force", "--no-run-cache")
+    assert project.ran(output) == DVC_STAGES
+    second = project.outputs()
+    assert len(first) >= 20
+    assert {key for key in first if first[key] != second[key]} == set()
+
+
+def test_new_pictures_run_it_all_again(project):
+    write_pictures(project.folder / "data/source/more", {"owl": 6}, start=9)
+    shutil.move(project.folder / "data/source/more/owl", project.folder / "data/source/owl")
+    (project.folder / "data/source/more").rmdir()
+    output = project.call("dvc", "repro", "split")
+    assert project.ran(output) == ["download", "clean", "split"]
+    found = read_json(project.folder / "metrics/split.json")
+    assert found["n_classes"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-S", "train.epochs=many"], "train.epochs: expected"),
+        (["-S", "model.attention=sea"], "model.attention: expected"),
+        (["-S", "model.backbone=resnet9000"], "resnet9000"),
+        (["-S", "data.path=data/nothing"], "data/nothing"),
+    ],
+)
+def test_wrong_settings_stop_with_a_message_and_a_status(project, words, message):
+    output = project.call("dvc", "exp", "run", *words, fails=True)
+    assert message in output
+    assert "Traceback" not in output
+    project.call("git", "checkout", "-q", "--", "params.yaml")
+
+
+def test_an_unknown_parameter_stops_dvc(project):
+    output = project.call("dvc", "exp", "run", "-S", "model.atention=mha", fails=True)
+    assert "atention" in output
