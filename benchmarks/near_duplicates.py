@@ -23,7 +23,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from stages.common.cli import parallel_map
-from stages.common.duplicates import find_groups, fingerprint, near_pairs
+from stages.common.duplicates import find_groups, fingerprint
+from stages.common.hash_search import near_pairs
 
 SETTINGS = {
     "hash_distance": 12,

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from PIL import ImageOps, ImageStat
 
-from stages.common import archives, cli, duplicates, images, plots, tables
+from stages.common import cli, duplicates, images, plots, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
+from stages.common.junk import is_junk
 from stages.common.layout import Placed, read_layout
 from stages.common.params import Clean, read_params
 
@@ -203,7 +204,7 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params)
     clean = params.clean
     files = sorted(p.relative_to(args.raw).as_posix() for p in args.raw.rglob("*") if p.is_file())
-    wanted = [path for path in files if not archives.is_junk(path)]
+    wanted = [path for path in files if not is_junk(path)]
     placed, outside = read_layout(wanted)
     if outside:
         cli.warn("clean", f"{len(outside)} file(s) outside class folders ignored: {outside[:5]}")

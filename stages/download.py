@@ -11,10 +11,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from stages.common import archives, cli, drive, plots, sample
+from stages.common import cli, plots
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, sha256_of, write_json
+from stages.common.junk import is_junk
 from stages.common.params import Data, read_params
+from stages.sources import archives, drive, sample
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -40,7 +42,7 @@ def fetch_path(source: Path, data: Data, out: Path) -> dict:
         )
     if source.is_dir():
         everything = files_below(source)
-        files = [f for f in everything if not archives.is_junk(f.relative_to(source).as_posix())]
+        files = [f for f in everything if not is_junk(f.relative_to(source).as_posix())]
         if not files:
             raise StageError(
                 f"Expected pictures in class folders below {source}. Received: no files. Put one "

@@ -45,17 +45,22 @@ def draw_views(path: Path, train: tables.Dataset, augment: Augment, seed: int) -
     )
 
 
-def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float]:
+def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float] | None:
     """Draws pooled maps of training pictures on their first two principal components.
 
     Returns:
-        The fractions of variance that the two components explain.
+        The fractions of variance that the two components explain; None where nothing varies.
     """
     rows = np.linspace(0, train.n - 1, min(MAP_POINTS, train.n)).astype(int)
     maps = np.load(features, mmap_mode="r")
     pooled = np.stack([maps[row, 0].mean(axis=(0, 1), dtype=np.float32) for row in rows])
-    if len(rows) < 3 or pooled.shape[1] < 2:
-        return []
+    if np.ptp(pooled, axis=0).max() == 0:
+        cli.warn(
+            "extract",
+            "the maps are the same for every picture, so nothing can be learned from them; an "
+            "untrained backbone (model.weights: none) often does that",
+        )
+        return None
     pca = PCA(2, svd_solver="full")
     points = pca.fit_transform(pooled)
     explained = [float(part) for part in pca.explained_variance_ratio_]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from stages.common.sample import ADVERTISING, OTHER, Planted, write_sample
-from stages.common.sample_ads import LAYOUTS, draw_brand
-from stages.common.sample_drawing import Canvas, ink_on
-from stages.common.sample_photos import LEAST_CONTRAST, OTHERS, Studio
+from stages.sources.sample import ADVERTISING, OTHER, Planted, write_sample
+from stages.sources.sample_ads import LAYOUTS, draw_brand
+from stages.sources.sample_drawing import Canvas, ink_on
+from stages.sources.sample_photos import LEAST_CONTRAST, OTHERS, Studio
 
 SEED = 7
 

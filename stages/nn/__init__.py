@@ -5,11 +5,10 @@ import tempfile
 
 # These must stand before the first import of keras or tensorflow, hence here.
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
     # TensorFlow greets with a dozen lines, on machines without a GPU with "errors" of CUDA too,
     # and writes some of them before it reads this variable. They are shown where the import
     # fails; what fails later is raised as an exception. TF_CPP_MIN_LOG_LEVEL=0 shows all.
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryFile() as greeting:
         stderr = os.dup(2)
         os.dup2(greeting.fileno(), 2)

@@ -5,7 +5,7 @@ from importlib import resources
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from stages.common.sample_drawing import BLACK, WHITE, Canvas, Shoot
+from stages.sources.sample_drawing import BLACK, WHITE, Canvas, Shoot
 
 SHORTEST, LONGEST = 160, 420  # sides in pixels
 ANY = (1.0, 4 / 3, 3 / 2, 3 / 4)  # width over height, what suits everything

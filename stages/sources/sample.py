@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageEnhance, ImageOps
 
-from stages.common.sample_ads import advertisement
-from stages.common.sample_drawing import WHITE, Canvas, Shoot
-from stages.common.sample_photos import Studio, other_picture, pick
+from stages.sources.sample_ads import advertisement
+from stages.sources.sample_drawing import WHITE, Canvas, Shoot
+from stages.sources.sample_photos import Studio, other_picture, pick
 
 ADVERTISING, OTHER = 360, 60  # distinct pictures, before the planted faults
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stages.common.sample_drawing import (
+from stages.sources.sample_drawing import (
     WHITE,
     Area,
     Canvas,
@@ -20,7 +20,7 @@ from stages.common.sample_drawing import (
     ink_on,
     star,
 )
-from stages.common.sample_photos import ANY, pick, random_size
+from stages.sources.sample_photos import ANY, pick, random_size
 
 RED, GOLD = (214, 32, 48), (240, 170, 20)
 PALETTES = (  # ground, accent
