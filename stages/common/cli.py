@@ -42,7 +42,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def progress(items: Iterable[Item], what: str, total: int | None = None, unit: str = "image"):
-    """A progress bar on stderr, at most two updates a second; silent under five seconds in logs."""
+    """A progress bar on stderr: in logs an update every ten seconds, none for short loops."""
     interactive = sys.stderr.isatty()
     return tqdm(
         items,
@@ -52,7 +52,7 @@ def progress(items: Iterable[Item], what: str, total: int | None = None, unit: s
         mininterval=0.5 if interactive else 10,
         delay=0 if interactive else 5,
         dynamic_ncols=True,
-        leave=False,
+        leave=not interactive,
     )
 
 
