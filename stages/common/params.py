@@ -29,6 +29,10 @@ class Data(Section):
     path: Annotated[str, Field(min_length=1)]
     gdrive_id: Annotated[str, Field(min_length=1)] | None
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
+    labels: Annotated[str, Field(min_length=1)] | None
+    image_column: Annotated[str, Field(min_length=1)]
+    label_column: Annotated[str, Field(min_length=1)]
+    split_column: Annotated[str, Field(min_length=1)]
     max_files: Annotated[int, Field(ge=1)]
     max_gigabytes: Positive
     max_ratio: Annotated[float, Field(ge=1)]
@@ -38,6 +42,15 @@ class Data(Section):
         if self.source == "gdrive" and self.gdrive_id is None:
             raise ValueError("data.source is gdrive, so data.gdrive_id must be an id or a link")
         return self
+
+
+class Quality(Section):
+    blurry: Annotated[float, Field(ge=0)]
+    dark: Annotated[float, Field(ge=0, le=255)]
+    bright: Annotated[float, Field(ge=0, le=255)]
+    low_contrast: Annotated[float, Field(ge=0, le=128)]
+    grey: Annotated[float, Field(ge=0, le=255)]
+    odd_size: Annotated[float, Field(gt=1)]
 
 
 class Clean(Section):
@@ -52,6 +65,7 @@ class Clean(Section):
     correlation: Annotated[float, Field(gt=0, le=1)]
     correlation_loose: Annotated[float, Field(gt=0, le=1)]
     agreement: Annotated[float, Field(gt=0, le=1)]
+    quality: Quality
 
 
 class Split(Section):
@@ -62,6 +76,7 @@ class Split(Section):
     resize: Literal["stretch", "crop", "pad"]
     val: Annotated[float, Field(gt=0, lt=1)]
     test: Annotated[float, Field(gt=0, lt=1)]
+    assign: Literal["exact", "stable"]
     leakage: Literal["drop_train", "error", "allow"]
 
     @model_validator(mode="after")
@@ -75,7 +90,8 @@ class Split(Section):
 
 
 class Oversample(Section):
-    method: Literal["random", "none"]
+    method: Literal["random", "target_ratio", "undersample", "class_weight", "smote", "none"]
+    target_ratio: Annotated[float, Field(gt=0, le=1)]
 
 
 class Augment(Section):
