@@ -1,99 +1,24 @@
-"""Decodes every file, drops what is no usable picture or a copy, and says why.
+"""Labels and decodes every file, drops what is no usable picture or a copy, and says why.
 
-Reads:  --raw, files in class folders
+Reads:  --raw, files in class folders or with label tables, as common/labels.py reads them
 Writes: --manifest, one row per picture kept; --rejected, one row per file dropped; --metrics;
-        --plots, a folder: pictures per class, and a contact sheet of the rejected files
-Params: clean
+        --plots, a folder: counts, sizes and contact sheets, as plots_clean.py draws them
+Params: clean; data.labels and the names of its columns
 """
 
 import collections
-import dataclasses
-import hashlib
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import ImageOps, ImageStat
 
-from stages.common import cli, duplicates, images, plots, tables
+from stages.common import cli, duplicates, inspection, plots_clean, quality, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
 from stages.common.junk import is_junk
-from stages.common.layout import Placed, read_layout
+from stages.common.label_table import Columns
+from stages.common.labels import read_labels
 from stages.common.params import Clean, read_params
-
-SHEET_ROWS = 48  # rejected files shown on the contact sheet
-
-
-def inspect(path: Path, clean: Clean) -> dict:
-    """Decodes one file and measures it.
-
-    Returns:
-        The columns of the manifest that come from the file itself, `bytes` (its size) and
-        `fingerprint`.
-
-    Raises:
-        images.ImageError: with one of tables.REASONS.
-    """
-    data = path.read_bytes()
-    decoded = images.decode(data, clean.max_pixels)
-    width, height = decoded.width, decoded.height
-    if min(width, height) < clean.min_side:
-        raise images.ImageError("too_small", f"{width}x{height} px, limit {clean.min_side} px")
-    if max(width, height) > clean.max_aspect * min(width, height):
-        raise images.ImageError("bad_aspect", f"{width}x{height} px, limit {clean.max_aspect}:1")
-    deviation = ImageStat.Stat(decoded.image.convert("L")).stddev[0]
-    if deviation < clean.min_contrast:
-        raise images.ImageError(
-            "no_content", f"standard deviation {deviation:.2f}, limit {clean.min_contrast}"
-        )
-    sha256 = hashlib.sha256(data).hexdigest()
-    return {
-        "image_id": sha256[:16],
-        "sha256": sha256,
-        "width": width,
-        "height": height,
-        "format": decoded.format,
-        "mode": decoded.mode,
-        "bytes": len(data),
-        "fingerprint": duplicates.fingerprint(decoded.image),
-    }
-
-
-def inspect_all(
-    raw: Path, placed: list[Placed], clean: Clean, thumbs: np.memmap
-) -> tuple[pd.DataFrame, list[dict]]:
-    """Inspects every file; returns (rows of usable pictures, rows of the reject table).
-
-    The thumbnail of the k-th usable picture goes to `thumbs[k]`, so that memory does not grow
-    with the number of pictures.
-    """
-
-    def attempt(item: Placed) -> dict | images.ImageError:
-        try:
-            return inspect(raw / item.path, clean)
-        except images.ImageError as error:
-            return error
-
-    rows, rejected = [], []
-    results = cli.parallel_map(attempt, placed)
-    for item, result in zip(placed, cli.progress(results, "decoding", len(placed)), strict=True):
-        if isinstance(result, images.ImageError):
-            rejected.append(
-                {
-                    "path": item.path,
-                    "label": item.label,
-                    "reason": result.reason,
-                    "detail": result.detail,
-                    "kept_path": "",
-                }
-            )
-            continue
-        mark = result.pop("fingerprint")
-        thumbs[len(rows)] = mark.thumb
-        rows.append(dataclasses.asdict(item) | result | {"hash": mark.phash, "mirror": mark.mirror})
-    return pd.DataFrame(rows), rejected
 
 
 def find_groups(rows: pd.DataFrame, thumbs: np.ndarray, clean: Clean) -> np.ndarray:
@@ -135,6 +60,7 @@ def choose(rows: pd.DataFrame, clean: Clean) -> tuple[pd.DataFrame, list[dict]]:
                 "reason": reason,
                 "detail": detail,
                 "kept_path": kept_path,
+                "group": row.group,  # for the plots; the table has no such column
             }
         )
 
@@ -161,57 +87,21 @@ def choose(rows: pd.DataFrame, clean: Clean) -> tuple[pd.DataFrame, list[dict]]:
     return rows.loc[sorted(kept)], rejected
 
 
-def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict]) -> None:
-    """Draws pictures per class with their fate, and the contact sheet of rejected files."""
-    labels = sorted({*kept["label"], *(row["label"] for row in rejected)})
-    kept_counts = kept["label"].value_counts()
-    parts = {"kept": [int(kept_counts.get(label, 0)) for label in labels]}
-    counts = collections.Counter((row["reason"], row["label"]) for row in rejected)
-    for reason in tables.REASONS:
-        if any(counts[reason, label] for label in labels):
-            parts[reason] = [counts[reason, label] for label in labels]
-    plots.stacked_bars(folder / "classes.png", "Files per class", labels, parts, "files")
-
-    # A few of each reason rather than many of the commonest.
-    ordered = sorted(rejected, key=lambda row: (row["reason"], row["path"]))
-    share = max(1, SHEET_ROWS // max(1, len({row["reason"] for row in ordered})))
-    seen = collections.Counter()
-    shown = []
-    for row in ordered:
-        seen[row["reason"]] += 1
-        if seen[row["reason"]] <= share:
-            shown.append(row)
-    blank = np.full((192, 192, 3), 225, np.uint8)
-    thumbnails = []
-    for row in shown:
-        try:
-            image = images.decode((raw / row["path"]).read_bytes(), 50_000_000).image
-            square = ImageOps.pad(image, (192, 192), color=(245, 245, 245))
-            thumbnails.append(np.asarray(square))
-        except images.ImageError:
-            thumbnails.append(blank)
-    captions = [
-        f"{row['reason']}\n{plots.shorten(row['path'], 24)}\n"
-        + (f"= {plots.shorten(row['kept_path'], 22)}" if row["kept_path"] else " ")
-        for row in shown
-    ]
-    title = f"Rejected files: {len(shown)} of {len(rejected)} (grey: no picture to show)"
-    plots.image_grid(folder / "rejected.png", title, thumbnails, captions, columns=8)
-
-
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "raw", "manifest", "rejected", "metrics", "plots")
     params = read_params(args.params)
     clean = params.clean
     files = sorted(p.relative_to(args.raw).as_posix() for p in args.raw.rglob("*") if p.is_file())
     wanted = [path for path in files if not is_junk(path)]
-    placed, outside = read_layout(wanted)
-    if outside:
-        cli.warn("clean", f"{len(outside)} file(s) outside class folders ignored: {outside[:5]}")
+    columns = Columns(params.data.image_column, params.data.label_column, params.data.split_column)
+    labelled = read_labels(args.raw, wanted, columns, params.data.labels)
+    placed = labelled.placed
+    for warning in labelled.warnings:
+        cli.warn("clean", warning)
     with tempfile.TemporaryFile() as scratch:
         shape = (len(placed), duplicates.THUMB, duplicates.THUMB)
         thumbs = np.memmap(scratch, np.uint8, "w+", shape=shape)
-        rows, rejected = inspect_all(args.raw, placed, clean, thumbs)
+        rows, rejected = inspection.inspect_all(args.raw, placed, clean, thumbs)
         usable = set() if rows.empty else set(rows["label"])
         if len(usable) < 2:
             reasons = collections.Counter(row["reason"] for row in rejected)
@@ -221,16 +111,20 @@ def main(argv: list[str] | None = None) -> None:
             )
         rows["group"] = find_groups(rows, thumbs[: len(rows)], clean)
     kept, copies = choose(rows, clean)
+    kept = quality.add_flags(kept, clean.quality)
     rejected += copies
     if len(kept) + len(rejected) != len(placed):
         raise AssertionError(f"{len(kept)} kept + {len(rejected)} rejected != {len(placed)} files")
+    apart = len(labelled.outside) + len(labelled.tables) + len(labelled.unlisted)
+    if len(placed) + apart != len(wanted):
+        raise AssertionError(f"{len(placed)} labelled + {apart} apart != {len(wanted)} files")
     manifest = kept.assign(
         phash=[f"{int(value):016x}" for value in kept["hash"]],
         group=pd.factorize(kept["group"])[0],
     )
     reasons = collections.Counter(row["reason"] for row in rejected)
     with atomic_folder(args.plots) as folder:
-        draw(folder, args.raw, kept, rejected)
+        plots_clean.draw(folder, args.raw, kept, rejected, clean)
     tables.write_rejected(args.rejected, rejected)
     tables.write_manifest(args.manifest, manifest)
     write_json(
@@ -238,13 +132,17 @@ def main(argv: list[str] | None = None) -> None:
         {
             "files": len(files),
             "junk": len(files) - len(wanted),
-            "outside_classes": len(outside),
+            "outside_classes": len(labelled.outside),
+            "label_tables": len(labelled.tables),
+            "unlisted": len(labelled.unlisted),
+            "listed_but_missing": labelled.missing,
             "kept": len(kept),
             "rejected": len(rejected),
             "rejected_by_reason": {reason: reasons[reason] for reason in tables.REASONS},
             "kept_by_class": {k: int(v) for k, v in kept["label"].value_counts().items()},
             "groups": int(manifest["group"].nunique()),
-        },
+        }
+        | quality.count_flags(kept),
     )
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     cli.summary(

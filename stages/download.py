@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
         places = Counter(
             PurePosixPath(file.relative_to(folder).as_posix()).parent.as_posix() for file in files
         )
-    largest = places.most_common(30)
+    largest = sorted(places.most_common(30))
     plots.bars(
         args.plot,
         f"Files received, by folder ({len(files):,} in {len(places):,})",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
-from stages.common import cli, images, plots, tables
+from stages.common import cli, images, plots, plots_images, tables
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import Augment, read_params
 from stages.nn.augment import build_augmenter
@@ -32,7 +32,7 @@ def draw_views(path: Path, train: tables.Dataset, augment: Augment, seed: int) -
     shown = min(SHOWN_VIEWS, augment.views)
     augmenter = build_augmenter(augment, seed)
     views = [pixels] + [np.asarray(augmenter(pixels, training=True)) for _ in range(shown - 1)]
-    plots.image_grid(
+    plots_images.image_grid(
         path,
         f"Views of training pictures: {augment.views} each",
         [

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common import cli, images, plots, tables
+from stages.common import cli, images, plots, plots_images, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
@@ -90,7 +90,7 @@ def file_name(label: str, used: set[str]) -> str:
 def draw_class(path: Path, label: str, shown: dict[str, list[dict]], columns: int) -> None:
     """Draws one class: right pictures first, then wrong ones."""
     items = shown["right"] + shown["wrong"]
-    plots.image_grid(
+    plots_images.image_grid(
         path,
         f"{plots.shorten(label, 40)}: {len(shown['right'])} right, {len(shown['wrong'])} wrong "
         "test pictures\nheat: what spoke for the predicted class (blue little, red most)",
@@ -133,7 +133,7 @@ def main(argv: list[str] | None = None) -> None:
                 columns = max(2, min(4, params.gradcam.per_class))
                 draw_class(folder / file_name(label, used), label, shown, columns)
         strip = [item for kind in summary for item in summary[kind][:SUMMARY_PICTURES]]
-        plots.image_grid(
+        plots_images.image_grid(
             folder / "summary.png",
             "Test pictures and what the model looked at",
             [item["image"] for item in strip],

@@ -2,23 +2,19 @@
 
 Reads:  --manifest; --raw, the files it names
 Writes: --dataset, a folder: train, val and test as Parquet, class_names.json, leaks.csv;
-        --metrics; --plots, a folder: pictures per class and split, and a few of each class
+        --metrics; --plots, a folder: pictures per class and split, a few of each class
 Params: seed, split, clean.max_pixels
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from stages.common import cli, images, plots, splitting, tables
+from stages.common import cli, images, plots_split, splitting, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import Split, read_params
-
-GRID_CLASSES = 12  # classes shown in the picture of samples
-GRID_PICTURES = 6  # pictures of each
 
 
 def drop_leaks(
@@ -78,34 +74,11 @@ def encoded(
     return cli.parallel_map(convert, rows.itertuples())
 
 
-def draw(folder: Path, dataset: Path, counts: pd.DataFrame, seed: int) -> None:
-    """Draws pictures per class and split, and a few training pictures of each class."""
-    class_names = list(counts.index)
-    parts = {name: counts[name].tolist() for name in tables.SPLITS}
-    plots.stacked_bars(
-        folder / "classes.png", "Pictures per class and split", class_names, parts, "pictures"
-    )
-    train = tables.Dataset(dataset / "train")
-    rng = np.random.default_rng(seed)
-    rows = []
-    for label in range(min(len(class_names), GRID_CLASSES)):
-        own = np.flatnonzero(train.label == label)
-        rows += sorted(rng.choice(own, min(GRID_PICTURES, len(own)), replace=False).tolist())
-    found = train.png_at(rows)
-    plots.image_grid(
-        folder / "samples.png",
-        "Training pictures as the model sees them"
-        + (f" (first {GRID_CLASSES} classes)" if len(class_names) > GRID_CLASSES else ""),
-        [images.decode_png(found[row]) for row in rows],
-        [plots.shorten(class_names[train.label[row]], 22) for row in rows],
-        columns=GRID_PICTURES,
-    )
-
-
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "manifest", "raw", "dataset", "metrics", "plots")
     params = read_params(args.params)
     manifest = tables.read_manifest(args.manifest)
+    n_pictures = len(manifest)
     class_names = sorted(manifest["label"].unique())
     if len(class_names) < 2:
         raise StageError(
@@ -113,7 +86,9 @@ def main(argv: list[str] | None = None) -> None:
             f"{', '.join(class_names) or 'none'}. See data/clean/rejected.csv for what was dropped."
         )
     label_of = {name: index for index, name in enumerate(class_names)}
-    split = splitting.assign_splits(manifest, params.split.val, params.split.test, params.seed)
+    split = splitting.assign_splits(
+        manifest, params.split.val, params.split.test, params.seed, params.split.assign
+    )
     manifest, split, leaks = drop_leaks(manifest, split, params.split.leakage)
     counts = pd.crosstab(manifest["label"], split).reindex(
         index=class_names, columns=list(tables.SPLITS), fill_value=0
@@ -130,7 +105,10 @@ def main(argv: list[str] | None = None) -> None:
                 raise AssertionError(f"{written} pictures written of {len(rows)} in {name}")
         write_json(dataset / "class_names.json", {"class_names": class_names})
         tables.write_leaks(dataset / "leaks.csv", leaks)
-        draw(folder, dataset, counts, params.seed)
+        plots_split.draw(folder, dataset, counts, params.seed)
+    dropped = n_pictures - len(manifest)
+    if int(counts.to_numpy().sum()) + dropped != n_pictures:
+        raise AssertionError(f"{counts.to_numpy().sum()} + {dropped} dropped != {n_pictures}")
     groups = manifest.groupby(split)["group"].nunique()
     write_json(
         args.metrics,
@@ -142,7 +120,12 @@ def main(argv: list[str] | None = None) -> None:
             }
             for name in tables.SPLITS
         }
-        | {"n_classes": len(class_names), "leaks": len(leaks)},
+        | {
+            "n_classes": len(class_names),
+            "pictures": n_pictures,
+            "leaks": len(leaks),
+            "dropped": dropped,
+        },
     )
     sizes = ", ".join(f"{int(counts[name].sum()):,} {name}" for name in tables.SPLITS)
     height, width = params.split.image_size

@@ -2,12 +2,11 @@
 
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder; --history, a CSV with one row per epoch; --plot, its curves; --metrics
-Params: seed, model, train, compute, split.image_size, split.resize, clean.max_pixels
+Params: seed, oversample.method (smote mixes here), model, train, compute.threads,
+        split.image_size, split.resize, clean.max_pixels
 """
 
 from pathlib import Path
-
-import numpy as np
 
 from stages.common import cli, plots, tables
 from stages.common.errors import StageError
@@ -18,6 +17,7 @@ from stages.nn.classifier import compose, save_classifier
 from stages.nn.features import MapBatches, read_maps
 from stages.nn.heads import build_head
 from stages.nn.runtime import configure
+from stages.nn.smote import find_mixtures
 from stages.nn.training import fit
 
 
@@ -34,23 +34,32 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params)
     warn_of_idle_settings(params.model)
     configure(params.seed, params.compute.threads)
-    batches, splits, maps = {}, {}, {}
+    splits, maps = {}, {}
     for name in ("train", "val"):
         splits[name] = tables.Dataset(args.dataset / name)
         maps[name] = read_maps(Path(args.features) / f"{name}.npy", splits[name])
     class_names = splits["train"].class_names
-    rows, occurrences = tables.read_sampling(args.sampling)
-    plain = np.arange(splits["val"].n)
-    for name, chosen, times in (("train", rows, occurrences), ("val", plain, 0 * plain)):
-        batches[name] = MapBatches(
+    sampling = {
+        "train": tables.read_sampling(args.sampling),
+        "val": tables.Sampling.plain(splits["val"].n),
+    }
+    mixtures = {}
+    if params.oversample.method == "smote":
+        rows, occurrences, _ = sampling["train"]
+        label = splits["train"].label
+        mixtures["train"] = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
+    batches = {
+        name: MapBatches(
             maps[name],
             splits[name].label,
             len(class_names),
-            chosen,
-            times,
+            sampling[name],
             params.train.batch_size,
             params.seed,
+            mixtures.get(name),
         )
+        for name in splits
+    }
     # Before the head, so that weights: none draws the same numbers as in the extract stage.
     backbone = build_backbone(
         params.model.backbone, params.split.image_size, params.model.weights, params.model.layer

@@ -5,13 +5,14 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import make_picture, picture_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from stages.common import tables
+from stages.common import plots_clean, tables
 from stages.common.errors import StageError
 from stages.common.files import read_json
 
@@ -80,8 +81,57 @@ def test_every_fault_has_its_reason(run):
     assert (found["files"], found["junk"], found["kept"], found["rejected"]) == (16, 1, 3, 12)
     assert sum(found["rejected_by_reason"].values()) == 12
     assert found["kept_by_class"] == {"cat": 2, "dog": 1}
-    for name in ("classes.png", "rejected.png"):
-        assert Image.open(run.path("p/clean") / name).size[0] >= 500
+    drawn = {path.stem for path in run.path("p/clean").iterdir()}
+    assert drawn == {
+        *("classes", "shares", "sizes", "aspects", "samples"),
+        *("rejected", "duplicates", "conflicts", "flags"),
+    }
+    for path in run.path("p/clean").iterdir():
+        assert Image.open(path).size[0] >= 500
+
+
+def test_flags_are_told_and_reject_nothing(run):
+    ramp = Image.linear_gradient("L").resize((160, 120))
+    put(
+        run,
+        {
+            "cat/a.png": picture_bytes(big(1)),
+            "cat/blurry.png": picture_bytes(ramp),
+            "dog/b.png": picture_bytes(big(2)),
+            "dog/dark.png": picture_bytes(big(3).point(lambda value: value // 5)),
+            "dog/large.png": picture_bytes(make_picture(4, (640, 480))),
+        },
+    )
+    run.clean()
+    manifest = tables.read_manifest(run.path("clean/manifest.parquet")).set_index("path")
+    assert len(manifest) == 5
+    flagged = {flag: set(manifest.index[manifest[flag]]) for flag in tables.FLAGS}
+    assert flagged["dark"] == {"dog/dark.png"}
+    assert flagged["grey"] == {"cat/blurry.png"}
+    assert flagged["odd_size"] == {"dog/large.png"}
+    assert manifest.loc["dog/large.png", "size_ratio"] == 16
+    assert "cat/blurry.png" in flagged["blurry"]
+    found = read_json(run.path("m/clean.json"))
+    assert found["flags"] == {flag: len(paths) for flag, paths in flagged.items()}
+    assert found["flags_by_class"]["odd_size"] == {"dog": 1}
+
+
+def test_copies_and_conflicts_are_drawn_side_by_side():
+    row = {"detail": "", "kept_path": "", "group": 7}
+    kept = pd.DataFrame({"path": ["a/1", "a/2", "a/3"], "group": [5, 6, 9]})
+    rejected = [
+        row | {"path": "b/9", "label": "b", "reason": "label_conflict"},
+        row | {"path": "a/8", "label": "a", "reason": "label_conflict"},
+        row | {"path": "a/5", "reason": "exact_duplicate", "kept_path": "a/2", "group": 6},
+        row | {"path": "a/4", "reason": "near_duplicate", "kept_path": "a/3", "group": 9},
+        {"path": "a/0", "label": "a", "reason": "empty", "detail": "", "kept_path": ""},
+    ]
+    title, strips = plots_clean.duplicate_strips(kept, rejected)
+    assert title == "2 of 2 groups of copies"
+    assert [strip.paths for strip in strips] == [["a/3", "a/4"], ["a/2", "a/5"]]
+    title, strips = plots_clean.conflict_strips(rejected)
+    assert title == "1 of 1 pictures under several labels"
+    assert [(strip.heading, strip.paths) for strip in strips] == [("a / b", ["a/8", "b/9"])]
 
 
 def test_the_largest_then_the_least_compressed_is_kept(run):

@@ -171,7 +171,70 @@ def test_png_bytes_keep_every_pixel():
     assert np.array_equal(decode_png(encode_png(image)), np.asarray(image))
 
 
-def test_load_pixels_is_decode_then_resize():
-    data = picture_bytes(make_picture(4), "JPEG")
-    expected = resize(decode(data, LIMIT).image, (32, 24), "stretch")
-    assert load_pixels(data, (32, 24), "stretch", LIMIT).tobytes() == expected.tobytes()
+def load_full(data, image_size, how="stretch"):
+    return resize(decode(data, LIMIT).image, image_size, how)
+
+
+@pytest.mark.parametrize(
+    ("size", "encoding"),
+    [((60, 48), "JPEG"), ((95, 500), "JPEG"), ((400, 300), "PNG"), ((400, 300), "WEBP")],
+)
+def test_load_pixels_is_decode_then_resize(size, encoding):
+    """To the bit, wherever there is no JPEG of four times the size, which would be reduced."""
+    data = picture_bytes(make_picture(4, size), encoding)
+    found = load_pixels(data, (32, 24), "stretch", LIMIT)
+    assert found.tobytes() == load_full(data, (32, 24)).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "reduced"),
+    [
+        ((1023, 767), (64, 96), (256, 192)),  # (height, width) = (64, 96): 128 x 192 fit in /4
+        ((1023, 767), (24, 24), (128, 96)),  # an eighth is the least
+        ((383, 767), (64, 96), (383, 767)),  # half would be 191.5 px wide, not 192
+        ((384, 767), (64, 96), (192, 384)),
+    ],
+)
+def test_a_jpeg_is_reduced_while_it_stays_twice_the_size(size, wanted, reduced):
+    decoded = decode(picture_bytes(make_picture(1, size), "JPEG"), LIMIT, wanted)
+    assert decoded.image.size == reduced
+    scale = round(size[0] / reduced[0])
+    assert decoded.box == (0, 0, size[0] / scale, size[1] / scale)
+    assert decode(picture_bytes(make_picture(1, size), "JPEG"), LIMIT).image.size == size
+
+
+@pytest.mark.parametrize("how", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_reducing_keeps_every_pixel_in_its_place(orientation, how):
+    """1017 px are 127.125 of 128 px at an eighth: without the box all would shift to one side."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = make_picture(5, (1017, 1209))
+    data = picture_bytes(picture, "JPEG", quality=95, exif=exif)
+    found = np.asarray(load_pixels(data, (60, 40), how, LIMIT), int)
+    difference = np.abs(found - np.asarray(load_full(data, (60, 40), how), int))
+    assert decode(data, LIMIT, (60, 40)).image.width < 160
+    assert difference.mean() < 0.4
+    assert difference.max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_reduced_grey_and_print_colours_are_those_of_the_whole(mode, progressive):
+    picture = make_picture(6, (800, 640)).convert(mode)
+    data = picture_bytes(picture, "JPEG", quality=95, progressive=progressive)
+    decoded = decode(data, LIMIT, (60, 60))
+    assert (decoded.mode, decoded.image.mode) == (mode, "RGB")
+    assert decoded.image.size == (200, 160)
+    found = np.asarray(load_pixels(data, (60, 60), "stretch", LIMIT), int)
+    assert np.abs(found - np.asarray(load_full(data, (60, 60)), int)).mean() < 1
+
+
+def test_a_cut_jpeg_is_found_while_reducing_too():
+    noise = np.random.default_rng(0).integers(0, 256, (640, 640, 3), np.uint8)
+    data = picture_bytes(Image.fromarray(noise), "JPEG")
+    for cut in (data[: len(data) * 6 // 10], data[:-40]):
+        with pytest.raises(ImageError, match="truncated"):
+            load_pixels(cut, (32, 32), "stretch", LIMIT)
+    with pytest.raises(ImageError, match="too_large"):  # of the file, not of what is decoded
+        load_pixels(data, (32, 32), "stretch", 640 * 640 - 1)

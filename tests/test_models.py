@@ -158,6 +158,21 @@ def test_maps_of_another_backbone_are_not_trained_on(whole_run, small_params, ch
     assert whole_run.path("models/classifier.keras").read_bytes() == before
 
 
+def test_weights_of_the_sampling_table_reach_the_loss(whole_run, tmp_path, small_params):
+    """Weights of class "owl" alone: the head then knows no other answer."""
+    other = type(whole_run)(tmp_path, small_params(model__head__l2=0.0))
+    for name in ("dataset", "features"):
+        (tmp_path / name).symlink_to(whole_run.path(name))
+    label = tables.Dataset(whole_run.path("dataset/train")).label
+    plain = tables.Sampling.plain(len(label))
+    weights = (label == NAMES.index("owl")).astype(np.float32)
+    tables.write_sampling(tmp_path / "sampling.parquet", plain._replace(weights=weights))
+    other.train()
+    history = pd.read_csv(other.path("history.csv"))
+    assert history["loss"].iloc[-1] < 0.01
+    assert history["accuracy"].iloc[-1] < 0.5
+
+
 def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):
     table = pd.read_csv(whole_run.path("predictions/test.csv"))
     (tmp_path / "predictions").mkdir()

@@ -10,6 +10,7 @@ import pytest
 from stages.common.errors import StageError
 from stages.common.files import sha256_of
 from stages.common.params import Augment, Head, Train
+from stages.common.tables import Sampling
 from stages.nn import attention, classifier, heads
 from stages.nn.augment import build_augmenter
 from stages.nn.backbones import build_backbone
@@ -192,14 +193,19 @@ def views(n=6, count=3):
 
 def seen(batches):
     drawn = [batches[i] for i in range(len(batches))]
-    maps, labels = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    maps, labels, _ = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     return maps.ravel().astype(int).tolist(), labels
 
 
+def sampling_of(rows, times, weights=None):
+    ones = np.ones(len(rows), np.float32)
+    return Sampling(np.array(rows), np.array(times), ones if weights is None else weights)
+
+
 def test_repeats_use_other_views_and_epochs_too():
-    rows, times = np.array([0, 1, 2, 2, 2]), np.array([0, 0, 0, 1, 2])
+    sampling = sampling_of([0, 1, 2, 2, 2], [0, 0, 0, 1, 2])
     label = np.array([0, 0, 1, 1, 1, 1])
-    batches = MapBatches(views(), label, 2, rows, times, batch_size=2, seed=1)
+    batches = MapBatches(views(), label, 2, sampling, batch_size=2, seed=1)
     assert len(batches) == 3
     batches.on_epoch_begin()
     first, labels = seen(batches)
@@ -209,16 +215,15 @@ def test_repeats_use_other_views_and_epochs_too():
     batches.on_epoch_begin()
     second, _ = seen(batches)
     assert sorted(second) == [1, 11, 20, 21, 22]
-    again = MapBatches(views(), label, 2, rows, times, batch_size=2, seed=1)
+    again = MapBatches(views(), label, 2, sampling, batch_size=2, seed=1)
     again.on_epoch_begin()
     assert seen(again)[0] == first
 
 
 def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
     """What Keras really feeds: it calls on_epoch_end before the first epoch."""
-    rows, times = np.arange(6), np.zeros(6, int)
     label = np.array([0, 1] * 3)
-    batches = MapBatches(views(), label, 2, rows, times, batch_size=4, seed=0)
+    batches = MapBatches(views(), label, 2, Sampling.plain(6), batch_size=4, seed=0)
     drawn = []
 
     class Spy(keras.Model):
@@ -247,8 +252,7 @@ def separable(n=60, seed=0):
 
 
 def batches_of(maps, label, batch_size=8):
-    rows = np.arange(len(label))
-    return MapBatches(maps, label, 2, rows, 0 * rows, batch_size, 0)
+    return MapBatches(maps, label, 2, Sampling.plain(len(label)), batch_size, 0)
 
 
 def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
@@ -266,6 +270,28 @@ def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
         assert kept["loss"] == pytest.approx(min(losses), rel=1e-5)
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_weights_scale_loss_and_gradient_and_not_the_accuracy():
+    """One step from zero, by hand: p is 0.5, the logit's gradient w (0.5 - y), SGD goes 1.9 lr."""
+    maps = np.zeros((2, 1, 1, 1, 2), np.float16)
+    maps[0, ..., 0] = maps[1, ..., 1] = 1
+    head = heads.build_head((1, 1, 2), 2, "none", PLAIN)
+    logits = head.get_layer("logits")
+    logits.set_weights([np.zeros((2, 1)), np.zeros(1)])
+    sampling = sampling_of([0, 1], [0, 0], np.array([3, 0.5], np.float32))
+    batches = MapBatches(maps, np.array([0, 1]), 2, sampling, batch_size=2, seed=0)
+    settings = TRAIN.model_copy(update={"optimizer": "sgd", "learning_rate": 0.1, "epochs": 1})
+    (row,) = fit(head, settings, batches, batches_of(maps, np.array([0, 1])))
+    assert row["loss"] == pytest.approx((3 + 0.5) / 2 * np.log(2), rel=1e-5)
+    assert row["accuracy"] == 0.5
+    gradient = np.array([3 * 0.5, 0.5 * -0.5]) / 2
+    kernel, bias = logits.get_weights()
+    np.testing.assert_allclose(kernel[:, 0], -0.19 * gradient, rtol=1e-4)
+    np.testing.assert_allclose(bias, -0.19 * gradient.sum(), rtol=1e-4)
+    moved = -0.19 * (gradient + gradient.sum())  # the two logits after the step; val has weights 1
+    expected = np.mean([np.log1p(np.exp(moved[0])), np.log1p(np.exp(-moved[1]))])
+    assert row["val_loss"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_early_stopping_waits_for_the_given_epochs():

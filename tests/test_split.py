@@ -30,6 +30,7 @@ def test_every_picture_stands_in_one_split_resized_as_serving_will_do_it(whole_r
     assert counted["val"]["per_class"] == {"cat": 6, "dog": 3, "owl": 2}
     assert counted["test"]["n_examples"] == 11
     assert counted["leaks"] == 0
+    assert (counted["pictures"], counted["dropped"]) == (72, 0)
 
 
 def test_image_size_is_height_then_width(run, small_params):
@@ -60,6 +61,10 @@ def test_leaks_across_given_splits_are_listed_and_handled(
     run.split()
     assert tables.Dataset(run.path("dataset/train")).n == n_train
     assert tables.Dataset(run.path("dataset/test")).n == 9
+    counted = read_json(run.path("m/split.json"))
+    assert counted["pictures"] == 26
+    assert counted["dropped"] == 9 - n_train
+    assert sum(counted[name]["n_examples"] for name in tables.SPLITS) == 17 + n_train
     leaks = pd.read_csv(run.path("dataset/leaks.csv"))
     assert leaks["path"].tolist() == ["train/cat/leak.png"]
     assert leaks["other_path"].tolist() == ["test/cat/leak.jpg"]
@@ -113,3 +118,18 @@ def test_raw_files_that_changed_after_cleaning_are_named(run):
     with pytest.raises(StageError, match=r"cat/003\.png as the clean stage saw it"):
         run.split()
     assert not run.path("dataset").exists()
+
+
+def test_stable_keeps_old_pictures_where_they_were(run, small_params):
+    write_pictures(run.path("raw"), {"cat": 30, "dog": 30})
+    small_params(split__assign="stable")
+    places = []
+    for _ in range(2):
+        run.clean()
+        run.split()
+        found = {name: tables.Dataset(run.path("dataset") / name) for name in tables.SPLITS}
+        places.append({path: name for name, split in found.items() for path in split.path})
+        write_pictures(run.path("raw/more"), {"cat": 5, "dog": 9}, start=9)
+    assert len(places[0]) == 60
+    assert len(places[1]) == 74
+    assert places[1] | places[0] == places[1]

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,3 +120,85 @@ def test_groups_never_cross_and_counts_are_exact_to_one_group(sizes, val, test, 
         assert (own == "train").any()
     assert find_leaks(frame, split) == []
     assert np.array_equal(split.index, frame.index)
+
+
+def hashed(n, start=0, label="a"):
+    """Distinct pictures with ids and groups that no other call with another `start` repeats."""
+    ids = [hashlib.sha256(f"{start + i}".encode()).hexdigest()[:16] for i in range(n)]
+    return table([label] * n, list(range(start, start + n))).assign(image_id=ids)
+
+
+def test_a_stable_place_is_what_the_hash_says():
+    frame = hashed(200)
+    split = assign_splits(frame, val=0.3, test=0.2, seed=7, assign="stable")
+    for image_id, name in zip(frame["image_id"], split, strict=True):
+        first = int(hashlib.sha256(f"7 {image_id}".encode()).hexdigest()[:16], 16) / 2**64
+        assert name == ("test" if first < 0.2 else "val" if first < 0.5 else "train")
+    without_val = assign_splits(frame, val=0.1, test=0.2, seed=7, assign="stable")
+    assert ((split == "test") == (without_val == "test")).all()
+
+
+def test_a_hundred_new_pictures_move_none_of_ten_thousand():
+    frame = pd.concat([hashed(6000), hashed(4000, 10_000, "b")], ignore_index=True)
+    more = pd.concat([frame, hashed(60, 20_000), hashed(40, 30_000, "b")], ignore_index=True)
+    before = assign_splits(frame, 0.15, 0.2, 1, "stable")
+    after = assign_splits(more.sample(frac=1, random_state=0), 0.15, 0.2, 1, "stable").sort_index()
+    assert after[:10_000].equals(before)
+    exact = assign_splits(frame, 0.15, 0.2, 1)
+    assert not assign_splits(more, 0.15, 0.2, 1)[:10_000].equals(exact)
+    for row, n in zip(counts(frame, before), (6000, 4000), strict=True):
+        for received, p in zip(row, (0.65, 0.15, 0.2), strict=True):
+            assert abs(received - n * p) <= 4 * np.sqrt(n * p * (1 - p))
+    other = assign_splits(frame, 0.15, 0.2, 2, "stable")
+    agreeing = 0.65**2 + 0.15**2 + 0.2**2  # of two independent draws
+    assert abs((other == before).mean() - agreeing) < 0.02
+
+
+def test_a_group_that_grows_moves_with_its_smallest_id_alone():
+    frame = hashed(4000)
+    before = assign_splits(frame, 0.15, 0.15, 1, "stable")
+    grown = pd.concat([frame, hashed(4000, 50_000).assign(group=range(4000))], ignore_index=True)
+    after = assign_splits(grown, 0.15, 0.15, 1, "stable")
+    assert after[:4000].tolist() == after[4000:].tolist()
+    newcomer_is_first = (grown["image_id"][4000:].to_numpy() < frame["image_id"]).to_numpy()
+    moved = (after[:4000] != before).to_numpy()
+    assert not moved[~newcomer_is_first].any()
+    expected = (1 - 0.7**2 - 2 * 0.15**2) / 2  # one newcomer in two is first
+    assert abs(moved.mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / 4000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    old=st.lists(st.integers(1, 4), min_size=60, max_size=90),
+    new=st.lists(st.integers(1, 4), max_size=30),
+    removed=st.integers(0, 5),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_stable_keeps_every_untouched_group(old, new, removed, seed):
+    sizes = np.array([*old, *new])
+    frame = hashed(int(sizes.sum())).assign(group=np.repeat(np.arange(len(sizes)), sizes))
+    n_old = sum(old)
+    before = assign_splits(frame[:n_old], 0.25, 0.25, seed, "stable")
+    after = assign_splits(frame[frame["group"] >= removed], 0.25, 0.25, seed, "stable")
+    both = before.index.intersection(after.index)
+    assert after[both].equals(before[both])
+    assert (after.groupby(frame["group"]).nunique() == 1).all()
+
+
+def test_stable_respects_given_splits():
+    given_split = ([None] * 30 + ["test"] * 10) * 2
+    frame = pd.concat([hashed(40), hashed(40, 100, "b")], ignore_index=True)
+    split = assign_splits(frame.assign(given_split=given_split), 0.4, 0.3, 1, "stable")
+    in_test = np.array([name == "test" for name in given_split])
+    assert (split[in_test] == "test").all()
+    assert set(split[~in_test]) == {"train", "val"}
+
+
+def test_a_class_that_stable_leaves_out_of_a_split_is_named_with_the_way_out():
+    frame = pd.concat([hashed(300), hashed(3, 1000, "b")], ignore_index=True)
+    with pytest.raises(StageError, match=r"class 'b': expected pictures in .*Received: none") as e:
+        assign_splits(frame, 0.15, 0.15, 1, "stable")
+    assert "or set split.assign: exact." in str(e.value)
+    assert assign_splits(frame, 0.15, 0.15, 1).notna().all()
+    with pytest.raises(ValueError, match="assign='roughly'"):
+        assign_splits(frame, 0.15, 0.15, 1, "roughly")

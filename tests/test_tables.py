@@ -78,6 +78,8 @@ def manifest(**changes):
         "mode": ["RGB", "L"],
         "group": [0, 1],
     }
+    columns |= {name: [0.5, 1.25] for name in tables.MEASURES}
+    columns |= {name: [False, True] for name in tables.FLAGS}
     return pd.DataFrame(columns | changes)
 
 
@@ -89,6 +91,8 @@ def test_the_manifest_is_sorted_typed_and_the_same_bytes_every_time(tmp_path):
     found = tables.read_manifest(tmp_path / "a.parquet")
     assert found["path"].tolist() == ["x/1.jpg", "x/2.jpg"]
     assert found["given_split"].tolist() == ["test", None]
+    assert found["sharpness"].tolist() == [1.25, 0.5]
+    assert found["blurry"].tolist() == [True, False]
 
 
 def test_a_manifest_of_other_columns_is_refused(tmp_path):
@@ -125,3 +129,13 @@ def test_the_schema_is_hugging_faces():
     features = json.loads(tables.dataset_schema(NAMES).metadata[b"huggingface"])["info"]["features"]
     assert features["image"] == {"_type": "Image"}
     assert features["label"] == {"names": NAMES, "_type": "ClassLabel"}
+
+
+def test_a_sampling_table_without_weights_is_refused(tmp_path):
+    tables.write_sampling(tmp_path / "s.parquet", tables.Sampling.plain(3))
+    found = tables.read_sampling(tmp_path / "s.parquet")
+    assert [column.tolist() for column in found] == [[0, 1, 2], [0, 0, 0], [1, 1, 1]]
+    assert [column.dtype for column in found] == [np.int64, np.int64, np.float32]
+    pd.DataFrame({"row": [0], "occurrence": [0]}).to_parquet(tmp_path / "s.parquet")
+    with pytest.raises(StageError, match="weight missing"):
+        tables.read_sampling(tmp_path / "s.parquet")

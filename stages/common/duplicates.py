@@ -48,7 +48,8 @@ def fingerprint(image: Image.Image) -> Fingerprint:
     """Fingerprint of one picture.
 
     Args:
-        image: RGB, upright (EXIF rotation applied), any size. Not changed; safe from any thread.
+        image: RGB or, in 0.6 of the time, grey (mode L); upright (EXIF rotation applied), any
+            size. Not changed; safe from any thread.
 
     Returns:
         The hashes and the thumbnail. A bit of a hash is set where a frequency of the thumbnail's

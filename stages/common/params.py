@@ -155,6 +155,18 @@ class Params(Section):
     gradcam: Gradcam
     compute: Compute
 
+    @model_validator(mode="after")
+    def _smote_needs_the_mean(self):
+        attention, pooling = self.model.attention, self.model.head.pooling
+        if self.oversample.method == "smote" and (attention, pooling) != ("none", "avg"):
+            raise ValueError(
+                "oversample.method smote mixes pooled features, which is the same as mixing maps "
+                "only where positions are averaged: expected model.attention none and "
+                f"model.head.pooling avg. Received: {attention} and {pooling}. Set these two, or "
+                "choose oversample.method random, whose repeats are augmented views"
+            )
+        return self
+
 
 def read_params(path: Path) -> Params:
     """Reads and checks the whole of params.yaml.

@@ -18,11 +18,13 @@ from matplotlib.ticker import MaxNLocator
 
 from stages.common.files import atomic_file
 
-# Okabe & Ito (2008), distinct for every common kind of colour blindness, then four of Tol (2021).
+# Okabe & Ito (2008), distinct for every common kind of colour blindness, then four more.
 COLOURS = [
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#555555"),
-    *("#882255", "#44AA99", "#999933", "#332288"),
+    *("#882255", "#A0E8AF", "#8C6D31", "#332288"),
 ]
+DOTS = 100  # per inch
+BARS = 180  # of one plot
 STYLE = {
     "font.size": 11,
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
@@ -32,30 +34,44 @@ STYLE = {
     "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "legend.frameon": False,
-    "figure.dpi": 100,
+    "figure.dpi": DOTS,
 }
+
+
+@contextlib.contextmanager
+def canvas(path: Path, width: float, height: float, **keywords) -> Iterator[Figure]:
+    """Yields an empty figure to draw on, and then writes the PNG, whole or not at all.
+
+    Args:
+        path: the PNG.
+        width: inches, of DOTS dots each.
+        height: inches.
+        **keywords: of Figure.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), **keywords)
+        FigureCanvasAgg(figure)
+        yield figure
+        with atomic_file(path) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 @contextlib.contextmanager
 def drawing(
     path: Path, width: float, height: float, rows: int = 1, columns: int = 1, **keywords
 ) -> Iterator[tuple[Figure, Any]]:
-    """Yields (figure, axes) to draw on, and then writes the PNG, whole or not at all.
+    """Yields (figure, axes) to draw on; written as by `canvas`.
 
     Args:
         path: the PNG.
-        width: inches, of 100 dots each.
+        width: inches.
         height: inches.
         rows: of axes; one row and column give one Axes, more an array of them.
         columns: of axes.
         **keywords: of Figure.subplots.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+    with canvas(path, width, height, layout="constrained") as figure:
         yield figure, figure.subplots(rows, columns, **keywords)
-        with atomic_file(path) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def colour_of(index: int) -> str:
@@ -69,10 +85,25 @@ def bars(path: Path, title: str, names: Sequence[str], counts: Sequence[int], x_
 
 
 def stacked_bars(
-    path: Path, title: str, names: Sequence[str], parts: dict[str, Sequence[int]], x_label: str
+    path: Path,
+    title: str,
+    names: Sequence[str],
+    parts: dict[str, Sequence[int]],
+    x_label: str,
+    ends: Sequence[str] | None = None,
 ) -> None:
-    """Horizontal bars of one or several parts; the total stands at the end of each bar."""
-    with drawing(path, 8, 1.6 + 0.34 * max(2, len(names))) as (figure, ax):
+    """Horizontal bars of one or several parts; `ends` or the total stands at each bar's end.
+
+    More than BARS bars would not fit a page: the first are drawn, and the title says so.
+    """
+    if len(names) > BARS:
+        title += f" (first {BARS} of {len(names)} classes)"
+        names = names[:BARS]
+        parts = {part: counts[:BARS] for part, counts in parts.items()}
+    many = len(names) > 40
+    height = 1.6 + (0.2 if many else 0.34) * max(2, len(names))
+    font_size = 8 if many else 11
+    with drawing(path, 8, max(height, 0.5 + 0.24 * len(parts))) as (figure, ax):
         y = np.arange(len(names))
         left = np.zeros(len(names))
         for index, (part, counts) in enumerate(parts.items()):
@@ -80,64 +111,27 @@ def stacked_bars(
             left += np.asarray(counts)
         for position, total in zip(y, left, strict=True):
             ax.annotate(
-                f"{int(total):,}",
+                ends[position] if ends else f"{int(total):,}",
                 (total, position),
                 (4, 0),
                 textcoords="offset points",
                 va="center",
+                fontsize=font_size,
             )
-        ax.set_yticks(y, [shorten(name, 28) for name in names])
+        ax.set_yticks(y, [shorten(name, 28) for name in names], fontsize=font_size)
+        ax.margins(y=0.6 / len(names))
         ax.invert_yaxis()
-        ax.margins(x=0.1)
+        ax.margins(x=0.2 if ends else 0.1)
         ax.grid(axis="y", visible=False)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         ax.set(title=title, xlabel=x_label)
         if len(parts) > 1:
             figure.legend(loc="outside right upper")
 
 
-def image_grid(
-    path: Path,
-    title: str,
-    images: Sequence[np.ndarray],
-    captions: Sequence[str],
-    columns: int = 6,
-    side: float = 1.8,
-    aspect: float = 1.0,
-) -> None:
-    """Pictures in rows, each with its caption.
-
-    Args:
-        path: the PNG.
-        title: above all.
-        images: uint8 (height, width, 3) each; sizes may differ.
-        captions: one per picture; may hold line breaks.
-        columns: pictures per row.
-        side: inches per picture, across.
-        aspect: height over width of most pictures.
-    """
-    columns = max(1, min(columns, len(images)))
-    rows = max(1, -(-len(images) // columns))
-    lines = max([caption.count("\n") + 1 for caption in captions], default=0)
-    with drawing(
-        path,
-        max(5.0, columns * side),
-        0.6 + rows * (side * aspect + 0.19 * lines),
-        rows,
-        columns,
-        squeeze=False,
-    ) as (figure, axes):
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for ax, image, caption in zip(axes.flat, images, captions, strict=False):
-            ax.imshow(image)
-            ax.set_title(caption, fontsize=8.5, pad=3)
-        figure.suptitle(title, fontsize=12)
-
-
 def history(path: Path, rows: dict[str, Sequence[float]], best_epoch: int) -> None:
     """Loss and accuracy by epoch, training and validation, with the kept epoch marked."""
-    with drawing(path, 10, 4, 1, 2) as (_, axes):
+    with drawing(path, 10, 4, 1, 2) as (figure, axes):
         for ax, metric, unit in zip(
             axes, ("loss", "accuracy"), ("cross-entropy (nats)", "fraction"), strict=True
         ):
@@ -149,7 +143,8 @@ def history(path: Path, rows: dict[str, Sequence[float]], best_epoch: int) -> No
             ax.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric}, {unit}")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0].set_ylim(bottom=0)
-        axes[1].legend(loc="lower right")
+        handles, names = axes[1].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside right upper")
 
 
 def confusion(path: Path, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:
@@ -209,24 +204,18 @@ def curves(
         lines: name to (x, y), both (n_points,).
         chance: name to height of a dotted line; None draws the diagonal.
     """
-    with drawing(path, 6.4 if len(lines) <= 12 else 8.5, 5.4) as (figure, ax):
+    with drawing(path, 8.0, 5.4) as (figure, ax):
         for index, (name, (x, y)) in enumerate(lines.items()):
             style = ("-", "--", "-.")[(index // len(COLOURS)) % 3]
             ax.plot(x, y, style, color=colour_of(index), label=shorten(name, 34))
         if chance is None:
             ax.plot([0, 1], [0, 1], ":", color="#555555", label="chance")
         else:
-            for index, (name, height) in enumerate(chance.items()):
-                if name in lines:
-                    label = "chance, by class" if index == 0 else None
-                    ax.axhline(
-                        height, linestyle=":", color=colour_of(index), alpha=0.7, label=label
-                    )
+            for index, name in enumerate(lines):
+                ax.axhline(chance[name], linestyle=":", color=colour_of(index), alpha=0.7)
+            ax.plot([], [], ":", color="#555555", label="chance, by class")
         ax.set(title=title, xlabel=x_label, ylabel=y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        if len(lines) <= 8:
-            ax.legend(loc="lower right" if chance is None else "lower left")
-        else:
-            figure.legend(loc="outside right upper", fontsize=8.5)
+        figure.legend(loc="outside right upper", fontsize=11 if len(lines) <= 8 else 9)
 
 
 def scatter(

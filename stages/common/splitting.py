@@ -1,5 +1,6 @@
-"""Train, validation and test: stratified by class, near-duplicate groups kept together."""
+"""Train, validation and test, near-duplicate groups kept together."""
 
+import hashlib
 import zlib
 
 import numpy as np
@@ -9,53 +10,54 @@ from stages.common.errors import StageError
 from stages.common.tables import SPLITS
 
 
-def assign_splits(manifest: pd.DataFrame, val: float, test: float, seed: int) -> pd.Series:
+def assign_splits(
+    manifest: pd.DataFrame, val: float, test: float, seed: int, assign: str = "exact"
+) -> pd.Series:
     """Names a split for every picture.
 
     Pictures with a given split keep it. Where the source gives no val (or no test), that one is
-    taken out of its train. Each class is divided by itself: its groups, shuffled and then the
-    largest first, go to the split that lacks most pictures, so that each class's counts are
-    exact to within one group and every split holds at least one group of every class. The
-    order starts from image ids, so that renamed or moved files stay where they are.
+    taken out of its train. Neither way do names, folders or the order of files matter.
+
+    "exact" divides each class by itself: its groups, shuffled and then the largest first, go to
+    the split that lacks most pictures, so that each class's counts are exact to within one group
+    and every split holds at least one group of every class. Adding pictures to a class deals it
+    anew.
+
+    "stable" draws each group's place from a hash of the seed and its smallest image id, and of
+    nothing else, so that a group stays where it is whatever is added, removed or relabelled
+    elsewhere. Its price is exactness: of a class with n groups a fraction p is binomial, n p
+    give or take sqrt(n p (1 - p)). A group of k pictures that gains one keeps its place unless
+    the newcomer has the smallest id (1 in k + 1) and another place; no rule that knows the
+    present pictures alone can do without that, since {a}, {a, b} and {b} would all have to agree.
+    The same goes for a picture that clean replaces by a better copy of itself.
 
     Args:
         manifest: columns image_id, label, given_split, group.
         val: fraction of each class for validation.
         test: fraction of each class for the test.
-        seed: of the shuffle.
+        seed: of the shuffle or the hash.
+        assign: "exact" or "stable".
 
     Returns:
         "train", "val" or "test" for each row, on the manifest's index.
 
     Raises:
-        StageError: naming each class with too few pictures, or missing from a given split.
+        StageError: naming each class with too few pictures, or missing from a split.
     """
+    if assign not in ("exact", "stable"):
+        raise ValueError(f"Expected assign to be exact or stable. Received: assign={assign!r}")
     given = manifest["given_split"].fillna("train")
     present = set(manifest["given_split"].dropna())
     wanted = {
         name: fraction for name, fraction in (("val", val), ("test", test)) if name not in present
     }
-    split = given.copy()
-    problems = []
     units = _units(manifest[given == "train"])
     labels = sorted(manifest["label"].unique())
-    for label in labels:
-        own = units[units["label"] == label]
-        if len(own) < len(wanted) + 1:
-            names = ", ".join(["train", *wanted])
-            problems.append(
-                f"class {label!r}: expected at least {len(wanted) + 1} distinct pictures to share "
-                f"out ({names}). Received: {len(own)}"
-            )
-            continue
-        shuffled = own.sample(
-            frac=1, random_state=np.random.default_rng([seed, zlib.crc32(label.encode())])
-        ).sort_values("size", ascending=False, kind="stable")
-        names = _deal(shuffled["size"].to_list(), wanted)
-        chosen = dict(zip(shuffled["group"], names, strict=True))
-        rows = (given == "train") & manifest["group"].isin(list(chosen))
-        split[rows] = manifest.loc[rows, "group"].map(chosen)
+    problems = _too_few(units, labels, wanted) if assign == "exact" else []
+    split = given
     if not problems:
+        chosen = _exact(units, wanted, seed) if assign == "exact" else _stable(units, wanted, seed)
+        split = given.where(given != "train", manifest["group"].map(chosen))
         problems = [
             f"class {label!r}: expected pictures in {name}. Received: none"
             for label in labels
@@ -63,10 +65,11 @@ def assign_splits(manifest: pd.DataFrame, val: float, test: float, seed: int) ->
             if not ((manifest["label"] == label) & (split == name)).any()
         ]
     if problems:
+        other = ", or set split.assign: exact" if assign == "stable" else ""
         raise StageError(
             "The pictures cannot be divided into train, val and test:\n  "
             + "\n  ".join(problems)
-            + "\nAdd pictures of these classes, or remove or merge the classes."
+            + f"\nAdd pictures of these classes, or remove or merge the classes{other}."
         )
     return split
 
@@ -100,15 +103,55 @@ def find_leaks(manifest: pd.DataFrame, split: pd.Series) -> list[dict]:
 
 
 def _units(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per group: its commonest label, its size; ordered by content, not by name."""
+    """One row per group: its commonest label, size and smallest id; ordered by content."""
     ordered = rows.sort_values("image_id", kind="stable")
     grouped = ordered.groupby("group", sort=False)
+    tally = ordered.groupby(["group", "label"], sort=False).size().rename("n").reset_index()
+    commonest = tally.sort_values("n", ascending=False, kind="stable").drop_duplicates("group")
     return pd.DataFrame(
         {
-            "label": grouped["label"].agg(lambda labels: labels.value_counts().idxmax()),
             "size": grouped.size(),
+            "label": commonest.set_index("group")["label"],
+            "identity": grouped["image_id"].first(),
         }
     ).reset_index()
+
+
+def _too_few(units: pd.DataFrame, labels: list[str], wanted: dict[str, float]) -> list[str]:
+    """Says which classes have fewer groups than there are splits to fill."""
+    names = ", ".join(name for name in SPLITS if name == "train" or name in wanted)
+    sizes = {label: int((units["label"] == label).sum()) for label in labels}
+    return [
+        f"class {label!r}: expected at least {len(wanted) + 1} distinct pictures to share out "
+        f"({names}). Received: {size}"
+        for label, size in sizes.items()
+        if size < len(wanted) + 1
+    ]
+
+
+def _exact(units: pd.DataFrame, wanted: dict[str, float], seed: int) -> dict[int, str]:
+    """The split of each group, its class's counts exact to one group."""
+    chosen = {}
+    for label, own in units.groupby("label"):
+        shuffled = own.sample(
+            frac=1, random_state=np.random.default_rng([seed, zlib.crc32(label.encode())])
+        ).sort_values("size", ascending=False, kind="stable")
+        names = _deal(shuffled["size"].to_list(), wanted)
+        chosen |= dict(zip(shuffled["group"], names, strict=True))
+    return chosen
+
+
+def _stable(units: pd.DataFrame, wanted: dict[str, float], seed: int) -> dict[int, str]:
+    """The split of each group, from nothing but the seed and the group's smallest image id."""
+    names = [*sorted(wanted), "train"]  # test first: it stays when the share of val changes
+    bounds = np.cumsum([wanted[name] for name in names[:-1]])
+
+    def place(identity: str) -> str:
+        digest = hashlib.sha256(f"{seed} {identity}".encode()).digest()
+        uniform = int.from_bytes(digest[:8], "big") / 2**64  # in [0, 1]; 1 is train too
+        return names[np.searchsorted(bounds, uniform, side="right")]
+
+    return dict(zip(units["group"], units["identity"].map(place), strict=True))
 
 
 def _deal(sizes: list[int], wanted: dict[str, float]) -> list[str]:

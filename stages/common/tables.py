@@ -7,6 +7,7 @@ stage before promised. Parquet where columns are typed or large, CSV where peopl
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,10 @@ REASONS = (
     "label_conflict",
 )
 
+# What quality.py measures of each picture, and what it flags by that. Flags reject nothing.
+MEASURES = ("sharpness", "brightness", "contrast", "colourfulness", "size_ratio")
+FLAGS = ("blurry", "dark", "bright", "low_contrast", "grey", "odd_size")
+
 # One row per picture kept by clean, sorted by path.
 MANIFEST = pa.schema(
     [
@@ -47,6 +52,8 @@ MANIFEST = pa.schema(
         pa.field("format", pa.string(), nullable=False),  # of the content: JPEG, PNG, ...
         pa.field("mode", pa.string(), nullable=False),  # Pillow's mode of the file
         pa.field("group", pa.int64(), nullable=False),  # near-duplicate cluster, from 0
+        *(pa.field(name, pa.float64(), nullable=False) for name in MEASURES),
+        *(pa.field(name, pa.bool_(), nullable=False) for name in FLAGS),
     ]
 )
 
@@ -69,6 +76,7 @@ SAMPLING = pa.schema(
     [
         pa.field("row", pa.int64(), nullable=False),  # row of data/dataset/train
         pa.field("occurrence", pa.int64(), nullable=False),  # 0 for its first use, then 1, 2, ...
+        pa.field("weight", pa.float32(), nullable=False),  # of its loss; 1 except for class_weight
     ]
 )
 
@@ -205,15 +213,35 @@ class Dataset:
         return found
 
 
-def write_sampling(path: Path, rows: np.ndarray, occurrences: np.ndarray) -> None:
-    """Writes the row numbers that one epoch of training visits, each with its occurrence."""
-    _write_parquet(path, pd.DataFrame({"row": rows, "occurrence": occurrences}), SAMPLING)
+class Sampling(NamedTuple):
+    """What one epoch of training visits.
+
+    Attributes:
+        rows: int64 (n_samples,), rows of data/dataset/train, repeats included.
+        occurrences: int64 (n_samples,), how often each row came before.
+        weights: float32 (n_samples,), of each sample's loss.
+    """
+
+    rows: np.ndarray
+    occurrences: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def plain(cls, n: int) -> "Sampling":
+        """Each of n rows once, all of the same weight."""
+        return cls(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.float32))
 
 
-def read_sampling(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (rows, occurrences), both int64 (n_samples,)."""
+def write_sampling(path: Path, sampling: Sampling) -> None:
+    """Writes the rows that one epoch of training visits."""
+    columns = dict(zip(SAMPLING.names, sampling, strict=True))
+    _write_parquet(path, pd.DataFrame(columns), SAMPLING)
+
+
+def read_sampling(path: Path) -> Sampling:
+    """Reads what `write_sampling` wrote."""
     frame = _read_parquet(path, SAMPLING)
-    return frame["row"].to_numpy(), frame["occurrence"].to_numpy()
+    return Sampling(*(frame[name].to_numpy() for name in SAMPLING.names))
 
 
 def write_history(path: Path, rows: list[dict]) -> None:

@@ -10,7 +10,7 @@ from stages.common import cli
 from stages.common.errors import StageError
 from stages.common.files import atomic_file
 from stages.common.images import decode_png
-from stages.common.tables import Dataset
+from stages.common.tables import Dataset, Sampling
 
 FLOAT16_MAX = 65504.0
 
@@ -102,7 +102,7 @@ def predict(head: keras.Model, maps: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 class MapBatches(keras.utils.PyDataset):
-    """Batches of maps and one-hot labels for `fit`, shuffled anew every epoch.
+    """Batches of maps, one-hot labels and weights for `fit`, shuffled anew every epoch.
 
     The k-th occurrence of a row uses view k in the first epoch and the next view in each epoch
     after (modulo the number of views), so that repeats differ within an epoch and every view is
@@ -114,35 +114,41 @@ class MapBatches(keras.utils.PyDataset):
         maps: np.ndarray,
         label: np.ndarray,
         n_classes: int,
-        rows: np.ndarray,
-        occurrences: np.ndarray,
+        sampling: Sampling,
         batch_size: int,
         seed: int,
+        mixtures: tuple[np.ndarray, np.ndarray] | None = None,
     ):
         """Args:
         maps: float16 (n, views, height, width, channels), may be memory-mapped.
         label: int (n,).
         n_classes: width of the one-hot labels.
-        rows: int (n_samples,), rows of `maps`, repeats included.
-        occurrences: int (n_samples,), how often each row came before.
+        sampling: the rows of an epoch; `Sampling.plain` for each row once.
         batch_size: samples per batch; the last one may be smaller.
         seed: of the shuffles.
+        mixtures: as `smote.find_mixtures` returns them; None: every sample is a row's own maps.
         """
         super().__init__(workers=1)
-        self.maps, self.rows, self.occurrences = maps, rows, occurrences
+        self.maps, self.sampling, self.mixtures = maps, sampling, mixtures
         self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
         self.batch_size, self.seed = batch_size, seed
         self.epoch = -1  # Keras begins the first epoch too
-        self.order = np.arange(len(rows))
+        self.order = np.arange(len(sampling.rows))
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return -(-len(self.order) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        rows = self.rows[chosen]
-        views = (self.occurrences[chosen] + self.epoch) % self.maps.shape[1]
-        return self.maps[rows, views].astype(np.float32), self.one_hot[rows]
+        rows, occurrences, weights = (column[chosen] for column in self.sampling)
+        views = (occurrences + self.epoch) % self.maps.shape[1]
+        maps = self.maps[rows, views].astype(np.float32)
+        if self.mixtures is not None:
+            partners, shares = (column[chosen] for column in self.mixtures)
+            mixed = np.flatnonzero(shares)
+            others = self.maps[partners[mixed], views[mixed]]
+            maps[mixed] += shares[mixed, None, None, None] * (others - maps[mixed])
+        return maps, self.one_hot[rows], weights
 
     def on_epoch_begin(self) -> None:
         """Moves on to the next views and the next order.
@@ -151,7 +157,7 @@ class MapBatches(keras.utils.PyDataset):
         """
         self.epoch += 1
         order = np.random.default_rng([self.seed, self.epoch])
-        self.order = order.permutation(len(self.rows))
+        self.order = order.permutation(len(self.order))
 
 
 def _decode_batch(encoded: list[bytes]) -> np.ndarray:

@@ -51,6 +51,7 @@ def fit(
 
     Returns:
         One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy.
+        `loss` is the mean of weight times loss over the samples; the accuracies are unweighted.
     """
     head.compile(
         optimizer=build_optimizer(train, train.epochs * len(batches)),
