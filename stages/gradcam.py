@@ -141,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
         strip = [item for kind in summary for item in in_turn(summary[kind])[:SUMMARY_PICTURES]]
         plots.image_grid(
             folder / "summary.png",
-            "Test pictures and what the model looked at",
+            "Test pictures and what spoke for the predicted class (blue little, red most)",
             [item["image"] for item in strip],
             [item["caption"] for item in strip],
             columns=3,
