@@ -7,6 +7,7 @@ Params: gradcam, compute, seed
 """
 
 import re
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +68,9 @@ def explain(
         pixels = images.decode_png(found[row])
         label, answer = predictions.loc[row, "label"], predictions.loc[row, "predicted"]
         sure = predictions.loc[row, f"p_{answer}"]
-        caption = f"{plots.shorten(answer, 20)} {sure:.1%}"
+        caption = f"{plots.shorten(answer, 20)}: {sure:.1%}"
         if answer != label:
-            caption += f"\nwrong: is {plots.shorten(label, 20)}"
+            caption += f"\nwrong, is {plots.shorten(label, 20)}"
         seam = np.full((pixels.shape[0], 4, 3), 255, np.uint8)
         both = np.concatenate([pixels, seam, overlay(pixels, heat, opacity)], axis=1)
         results.append({"row": row, "image": both, "caption": caption, "heat": heat})
@@ -102,6 +103,11 @@ def draw_class(path: Path, label: str, shown: dict[str, list[dict]], columns: in
     )
 
 
+def in_turn(lists: list[list]) -> list:
+    """The first of each list, then the second of each, and so on."""
+    return [item for rank in zip_longest(*lists) for item in rank if item is not None]
+
+
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(
         __doc__, argv, "dataset", "features", "model", "predictions", "plots", "metrics"
@@ -127,15 +133,15 @@ def main(argv: list[str] | None = None) -> None:
             }
             counts[label] = {kind: len(items) for kind, items in shown.items()}
             for kind, items in shown.items():
-                summary[kind] += items[:3]
+                summary[kind].append(items)
                 focus += [float((item["heat"] >= 0.5).mean()) for item in items]
             if shown["right"] or shown["wrong"]:
                 columns = max(2, min(4, params.gradcam.per_class))
                 draw_class(folder / file_name(label, used), label, shown, columns)
-        strip = [item for kind in summary for item in summary[kind][:SUMMARY_PICTURES]]
+        strip = [item for kind in summary for item in in_turn(summary[kind])[:SUMMARY_PICTURES]]
         plots_images.image_grid(
             folder / "summary.png",
-            "Test pictures and what the model looked at",
+            "Test pictures and what spoke for the predicted class (blue little, red most)",
             [item["image"] for item in strip],
             [item["caption"] for item in strip],
             columns=3,

@@ -306,10 +306,10 @@ def closed():
         return listener.getsockname()[1]
 
 
-from stages.nn import backbones
+from stages.nn import backbones, weights
 from stages.common.errors import StageError
 
-backbones.ANSWER_SECONDS = 1
+weights.ANSWER_SECONDS = 1
 head = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: "
 ports = {
     "closed": closed(),

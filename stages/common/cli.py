@@ -21,11 +21,13 @@ def parse_paths(doc: str, argv: list[str] | None, *names: str) -> argparse.Names
     """Parses one required `--name PATH` flag per name, and `--params` (default params.yaml).
 
     Args:
-        doc: the stage's docstring; its first line is the description.
+        doc: the stage's docstring, shown by --help.
         argv: arguments without the program's name; None takes the process's own.
         *names: flag names, in the order shown by --help.
     """
-    parser = argparse.ArgumentParser(description=doc.strip().splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name in names:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="PATH")

@@ -18,6 +18,12 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+def _pair(value: Any) -> tuple:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError(f"expected two numbers, [height, width] in px. Received: {value!r}")
+    return tuple(value)
+
+
 class Section(BaseModel):
     """A mapping of params.yaml: unknown keys, other types and later changes are errors."""
 
@@ -71,7 +77,7 @@ class Clean(Section):
 class Split(Section):
     image_size: Annotated[
         tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]],
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        BeforeValidator(_pair),
     ]
     resize: Literal["stretch", "crop", "pad"]
     val: Annotated[float, Field(gt=0, lt=1)]
@@ -202,5 +208,7 @@ def _describe(item: dict[str, Any]) -> str:
     if item["type"] == "value_error":  # one of our own checks across two values: says it all
         return f"{name}: {item['ctx']['error']}"
     expected = item["msg"].removeprefix("Input should be ")
+    if item["type"] == "string_pattern_mismatch":
+        expected = f"text of the form {item['ctx']['pattern']}"
     received = item["input"]
     return f"{name}: expected {expected}. Received: {received!r} ({type(received).__name__})"

@@ -8,15 +8,9 @@ classification networks of `keras.applications`, whose weights Keras downloads.
 
 import difflib
 import re
-import threading
-import traceback
-import urllib.error
-import urllib.request
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 import keras
@@ -24,11 +18,9 @@ import numpy as np
 
 from stages.common.errors import StageError
 from stages.nn.efficientnet_lite import MINIMUM_SIZE, VARIANTS, build_efficientnet_lite
+from stages.nn.weights import WEIGHT_SUFFIXES, imagenet_download, load_weights, weights_file
 
-ANSWER_SECONDS = 30.0  # until the weights' host has answered, over all of its addresses
-STALL_SECONDS = 60.0  # without one more byte, once it has answered
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)  # of the channels R, G, B in [0, 1]
-WEIGHT_SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 
 
 @dataclass(frozen=True)
@@ -151,11 +143,11 @@ def _build_lite(name: str, size: tuple[int, int], weights: str) -> keras.Model:
         raise _too_small(name, size, MINIMUM_SIZE)
     if weights in ("imagenet", "none"):
         return build_efficientnet_lite(name, size, weights)
-    path = _weights_file(weights, (".pth", *WEIGHT_SUFFIXES))
+    path = weights_file(weights, (".pth", *WEIGHT_SUFFIXES))
     if path.name.endswith(".pth"):
         return build_efficientnet_lite(name, size, str(path))
     network = build_efficientnet_lite(name, size, "none")
-    _load_weights(network, name, path)
+    load_weights(network, name, path)
     return network
 
 
@@ -163,13 +155,13 @@ def _build_application(name: str, size: tuple[int, int], weights: str) -> keras.
     constructor = _applications()[name]
     preprocessing = _probe_preprocessing(constructor)
     if weights == "imagenet":
-        with _imagenet_download(name):
+        with imagenet_download(name):
             return _flat(constructor, name, size, preprocessing, "imagenet")
     if weights == "none":
         return _flat(constructor, name, size, preprocessing, None)
-    path = _weights_file(weights, WEIGHT_SUFFIXES)
+    path = weights_file(weights, WEIGHT_SUFFIXES)
     network = _flat(constructor, name, size, preprocessing, None)
-    _load_weights(network, name, path)
+    load_weights(network, name, path)
     if _module_of(constructor) is keras.applications.efficientnet:
         network = _as_keras_feeds_imagenet_weights(network, constructor, name, size)
     return network
@@ -272,45 +264,6 @@ def _normalization(network: keras.Model) -> keras.layers.Normalization:
     return next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
 
 
-def _weights_file(weights: str, suffixes: tuple[str, ...]) -> Path:
-    path = Path(weights).expanduser()
-    if not path.name.endswith(suffixes):
-        raise StageError(
-            "Expected model.weights to be imagenet, none or the path of a file that ends in "
-            f"{', '.join(suffixes)}. Received: {str(weights)!r}."
-        )
-    if not path.is_file():
-        raise StageError(
-            f"Expected the weights file named by model.weights at {path}. Received: no file "
-            "there. Correct the path, or set model.weights to imagenet or none."
-        )
-    return path
-
-
-def _load_weights(network: keras.Model, name: str, path: Path) -> None:
-    """Loads a whole file of weights into a network without top; all of them, or an error."""
-    floats = [x for x in network.weights if keras.backend.is_float_dtype(x.dtype)]
-    for weight in floats:
-        # Keras only warns where a file lacks a whole group of layers: what the file does not
-        # set must not pass for weights.
-        weight.assign(np.full(weight.shape, np.nan, "float32"))
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Skipping nested container")
-            network.load_weights(path)
-        unset = [x.path for x in floats if not np.isfinite(keras.ops.convert_to_numpy(x)).all()]
-        if unset:
-            raise ValueError(f"no finite values for {len(unset)} weights, first {unset[0]}")
-    # What h5py, zipfile and Keras raise on a damaged or foreign file has no common class.
-    except Exception as error:
-        raise StageError(
-            f"Expected the weights of {name}, without its top, in {path}. Received: a file that "
-            f"does not fit or cannot be read: {type(error).__name__}: {_one_line(error)[:300]}. "
-            "Save it again from the same network built with include_top=False, or correct "
-            "model.weights or model.backbone."
-        ) from error
-
-
 def _maps_of(network: keras.Model, name: str, layer: str):
     """The output of a named layer, which must be maps."""
     candidates = {
@@ -357,93 +310,3 @@ def _maps_of(network: keras.Model, name: str, layer: str):
 def _shape_of(layer: keras.Layer) -> str:
     shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(layer.output)]
     return " and ".join(map(str, shapes))
-
-
-@contextmanager
-def _imagenet_download(name: str) -> Iterator[None]:
-    """Lets Keras fetch weights inside; whatever stops that becomes one StageError."""
-    urllib.request.install_opener(_PatientOpener(urllib.request.build_opener()))
-    try:
-        yield
-    # Keras raises plain Exception for HTTP errors; besides there are OSError, HTTPException and
-    # ValueError for a wrong hash. Only what came through its downloader or reader is turned.
-    except Exception as error:
-        fetching = _locals_where(error, "origin")
-        reading = _locals_where(error, "weights_path")
-        if fetching is not None:
-            raise StageError(_download_message(name, error, fetching)) from error
-        if reading is not None:
-            raise StageError(
-                f"Expected the ImageNet weights of {name} in {reading['weights_path']}. Received: "
-                f"a damaged file, perhaps half a download: {_one_line(error)}. Delete it and run "
-                "again."
-            ) from error
-        raise
-    finally:
-        urllib.request.install_opener(None)  # the next call builds the usual one
-
-
-class _PatientOpener:
-    """Opens URLs as urllib does, but gives up: `urlretrieve` alone would wait for ever.
-
-    A socket timeout counts anew for each address of a host and for each step of a proxy, so the
-    wait for the first answer has one deadline of its own.
-    """
-
-    def __init__(self, opener: urllib.request.OpenerDirector):
-        self._opener = opener
-
-    def open(self, url, data=None, timeout=None):
-        """As `OpenerDirector.open`; `timeout` is ignored for the two constants above."""
-        result = {}
-
-        def work() -> None:
-            try:
-                result["response"] = self._opener.open(url, data, STALL_SECONDS)
-            except Exception as error:  # raised again below, in the caller's thread
-                result["error"] = error
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        thread.join(ANSWER_SECONDS)
-        if "response" in result:
-            return result["response"]
-        raise result.get("error") or urllib.error.URLError(
-            TimeoutError(f"no answer within {ANSWER_SECONDS:g} s")
-        )
-
-
-def _locals_where(error: BaseException, variable: str) -> dict | None:
-    """The local variables of the deepest Keras frame in a traceback that has `variable`.
-
-    The URL, file and hash are known in Keras's downloader alone: no exception carries all three,
-    and which file a network needs can depend on the picture size (MobileNetV2).
-    """
-    found = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        module = frame.f_globals.get("__name__", "")
-        if module.startswith("keras.") and frame.f_locals.get(variable) is not None:
-            found = dict(frame.f_locals)
-    return found
-
-
-def _download_message(name: str, error: Exception, fetching: dict) -> str:
-    url = fetching["origin"]
-    file = fetching.get("fname") or url.rsplit("/", 1)[-1]
-    folder = fetching.get("datadir", "~/.keras/models")
-    digest = fetching.get("file_hash")
-    checked = f" ({'sha256' if len(digest) == 64 else 'md5'} {digest})" if digest else ""
-    reason = _one_line(error).removeprefix(f"URL fetch failure on {url}: ")
-    return (
-        f"Expected the ImageNet weights of {name}: the file {file}{checked} in the folder "
-        f"{folder}, or a network over which Keras can fetch it. Received: "
-        f"{reason.removeprefix('None -- ')}. Choose one: (1) fetch {url} elsewhere and put it, "
-        f"unchanged, into {folder}/ under the name {file}; (2) set model.weights: none for "
-        "random weights; (3) set model.weights: /path/to/file for a weights file of your own; "
-        f"(4) set model.backbone to one of {', '.join(VARIANTS)}, whose ImageNet weights come "
-        "with the install."
-    )
-
-
-def _one_line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
