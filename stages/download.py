@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from stages.common import cli, plots
 from stages.common.errors import StageError
-from stages.common.files import atomic_folder, sha256_of, write_json
+from stages.common.files import as_text, atomic_folder, sha256_of, write_json
 from stages.common.junk import is_junk
 from stages.common.params import Data, read_params
 from stages.sources import archives, drive, sample
@@ -55,7 +55,7 @@ def fetch_path(source: Path, data: Data, out: Path) -> dict:
                     f"{source}. Set data.sha256 to null, or data.path to the archive."
                 )
             for file in cli.progress(files, "copying", unit="file"):
-                target = out / file.relative_to(source)
+                target = out / as_text(file.relative_to(source).as_posix())
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
             return {"junk": len(everything) - len(files)}

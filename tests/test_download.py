@@ -1,4 +1,5 @@
 import hashlib
+import os
 import zipfile
 
 import pytest
@@ -39,6 +40,14 @@ def test_a_folder_arrives_as_it_is_without_junk(run):
         "bytes": sum(len(content) for content in expected.values()),
     }
     assert run.path("p/files.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_that_are_no_utf8_become_text(run):
+    pictures = write_pictures(run.path("source"), {"cat": 2, "dog": 2})
+    (pictures / "cat" / "000.png").rename(pictures / "cat" / os.fsdecode(b"caf\x82.png"))
+    run.download()
+    assert sorted(files_in(run.path("raw")))[:2] == ["cat/001.png", "cat/café.png"]
+    run.clean()
 
 
 def test_links_are_followed_once(run):

@@ -53,6 +53,19 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def as_text(path: str) -> str:
+    """The path without lone surrogates, which no table, JSON or CSV file can hold.
+
+    Python stands them in for bytes of a file name that are not UTF-8; here those bytes are read
+    as code page 437, as zip files do, which has a character for each of them.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogateescape").decode("cp437")
+    return path
+
+
 def sha256_of(path: Path) -> str:
     """Hex sha256 of a file's bytes, read in chunks."""
     with Path(path).open("rb") as stream:

@@ -5,13 +5,16 @@ versions inside, so that equal content gives equal bytes.
 """
 
 import contextlib
+import functools
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -27,7 +30,6 @@ DOTS = 100  # per inch
 BARS = 180  # of one plot
 STYLE = {
     "font.size": 11,
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -36,6 +38,20 @@ STYLE = {
     "legend.frameon": False,
     "figure.dpi": DOTS,
 }
+
+
+# For names in scripts that DejaVu lacks, where the machine has one of them.
+OTHER_FONTS = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft YaHei", "MS Gothic"),
+    *("WenQuanYi Zen Hei", "Malgun Gothic", "Noto Sans Devanagari", "Arial Unicode MS"),
+)
+
+
+@functools.cache
+def fonts() -> tuple[str, ...]:
+    """DejaVu Sans, which ships with matplotlib, then those of OTHER_FONTS that are installed."""
+    installed = set(font_manager.get_font_names())
+    return ("DejaVu Sans", *(name for name in OTHER_FONTS if name in installed))
 
 
 @contextlib.contextmanager
@@ -48,7 +64,8 @@ def canvas(path: Path, width: float, height: float, **keywords) -> Iterator[Figu
         height: inches.
         **keywords: of Figure.
     """
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE | {"font.family": list(fonts())}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as a box
         figure = Figure(figsize=(width, height), **keywords)
         FigureCanvasAgg(figure)
         yield figure

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from stages.common.errors import StageError
+from stages.common.files import as_text
 
 CHUNK = 1 << 20
 # Below this size no ratio is suspicious: a folder of blank test pictures shrinks 1000-fold.
@@ -86,16 +87,7 @@ def safe_path(member: Member, archive: str) -> str:
             f"{archive}: {name!r} {trouble}. Expected relative paths with '/' between folders. "
             "Pack the pictures again that way."
         )
-    return _as_text(path)
-
-
-def _as_text(path: str) -> str:
-    """The path without lone surrogates, which no table, JSON or CSV file can hold."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return path.encode("utf-8", "surrogateescape").decode("cp437")
-    return path
+    return as_text(path)
 
 
 def require_unique(path: str, kind: str, known: dict[str, tuple[str, str]], archive: str) -> None:
