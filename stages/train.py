@@ -1,38 +1,52 @@
 """Trains a head on the maps and saves the one complete model, pixels to probabilities.
 
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
-Writes: --model, a folder; --history, a CSV with one row per epoch; --plot, its curves; --metrics
+Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
+        with one row per epoch; --plot, its curves; --drawing, the head's layers; --attention,
+        where it looks on validation pictures; --metrics
 Params: seed, oversample.method (smote mixes here), model, train, compute.threads,
         split.image_size, split.resize, clean.max_pixels
 """
 
 from pathlib import Path
 
-from stages.common import cli, plots, tables
+from stages.common import cli, plots, plots_layers, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
-from stages.common.params import Model, read_params
+from stages.common.params import Model, Train, read_params
+from stages.nn.attention_maps import draw_attention
 from stages.nn.backbones import build_backbone
 from stages.nn.classifier import compose, save_classifier
+from stages.nn.description import boxes, save_description
 from stages.nn.features import MapBatches, read_maps
 from stages.nn.heads import build_head
 from stages.nn.runtime import configure
 from stages.nn.smote import find_mixtures
-from stages.nn.training import fit
+from stages.nn.training import best_epoch, fit
 
 
-def warn_of_idle_settings(model: Model) -> None:
+def warn_of_idle_settings(model: Model, train: Train) -> None:
     """Says which settings have no effect in the chosen mode."""
     if model.attention == "pool" and model.head.pooling != "avg":
         cli.warn("train", "model.head.pooling has no effect with model.attention: pool")
+    if train.warmup_epochs and train.schedule != "cosine":
+        cli.warn("train", f"train.warmup_epochs has no effect with schedule: {train.schedule}")
+    if train.weight_decay and train.optimizer == "adam":
+        cli.warn("train", "train.weight_decay has no effect with optimizer: adam; adamw has it")
+    if train.schedule == "plateau" and train.plateau_patience >= train.patience:
+        cli.warn(
+            "train",
+            f"train.plateau_patience: {train.plateau_patience} has no effect with "
+            f"train.patience: {train.patience}, which ends the training first",
+        )
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = cli.parse_paths(
-        __doc__, argv, "dataset", "features", "sampling", "model", "history", "plot", "metrics"
-    )
+    inputs = ("dataset", "features", "sampling")
+    outputs = ("model", "history", "plot", "drawing", "attention", "metrics")
+    args = cli.parse_paths(__doc__, argv, *inputs, *outputs)
     params = read_params(args.params)
-    warn_of_idle_settings(params.model)
+    warn_of_idle_settings(params.model, params.train)
     configure(params.seed, params.compute.threads)
     splits, maps = {}, {}
     for name in ("train", "val"):
@@ -72,11 +86,13 @@ def main(argv: list[str] | None = None) -> None:
         )
     head = build_head(map_shape, len(class_names), params.model.attention, params.model.head)
     history = fit(head, params.train, batches["train"], batches["val"])
-    best = min(history, key=lambda row: row["val_loss"])
+    best = best_epoch(history, params.train.monitor)
     with atomic_folder(args.model) as folder:
+        model = compose(backbone, head)
+        save_description(folder, model)
         save_classifier(
             folder,
-            compose(backbone, head),
+            model,
             {
                 "class_names": class_names,
                 "image_size": list(params.split.image_size),
@@ -87,19 +103,21 @@ def main(argv: list[str] | None = None) -> None:
         )
     tables.write_history(args.history, history)
     columns = {name: [row[name] for row in history] for name in history[0]}
-    plots.history(args.plot, columns, best["epoch"])
+    loss_name = "focal" if params.train.loss == "focal" else "cross-entropy"
+    plots.history(args.plot, columns, best["epoch"], loss_name)
+    kind = f"Head on {params.model.backbone}: {head.count_params():,} parameters"
+    plots_layers.layers(args.drawing, kind, boxes(head))
+    draw_attention(args.attention, head, splits["val"], maps["val"])
+    kept = {name: value for name, value in best.items() if name not in ("epoch", "learning_rate")}
     write_json(
         args.metrics,
         {
             "epochs": len(history),
             "best_epoch": best["epoch"],
-            "loss": best["loss"],
-            "accuracy": best["accuracy"],
-            "val_loss": best["val_loss"],
-            "val_accuracy": best["val_accuracy"],
             "head_parameters": head.count_params(),
             "backbone_parameters": backbone.count_params(),
-        },
+        }
+        | kept,
     )
     cli.summary(
         "train",

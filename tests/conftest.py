@@ -150,6 +150,8 @@ class Run:
             model="models",
             history="history.csv",
             plot="p/history.png",
+            drawing="p/head.png",
+            attention="p/attention.png",
             metrics="m/train.json",
         )
 

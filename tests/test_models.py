@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from stages.common import metrics, tables
 from stages.common.errors import StageError
 from stages.common.files import read_json
 from stages.common.images import decode_png, load_pixels
 from stages.nn.classifier import load_classifier
-from stages.nn.features import read_maps
+from stages.nn.features import predict, read_maps
 
 NAMES = ["cat", "dog", "owl"]
 KEYS = (
@@ -73,6 +73,17 @@ def test_training_learned_and_its_history_is_told(whole_run):
     assert read_json(whole_run.path("m/evaluate.json"))["test"]["accuracy"] > 0.8
 
 
+def test_beside_the_model_stand_its_card_weights_and_summary(whole_run):
+    files = {file.name for file in whole_run.path("models").iterdir()}
+    extra = {"classifier.weights.h5", "summary.txt"}
+    assert files == {"classifier.keras", "classifier.json"} | extra
+    summary = whole_run.path("models/summary.txt").read_text(encoding="utf-8")
+    found = read_json(whole_run.path("m/train.json"))
+    total = found["head_parameters"] + found["backbone_parameters"]
+    assert f"Total params: {total:,} " in summary
+    assert str(whole_run.folder) not in summary
+
+
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_metrics_are_those_of_the_predictions(whole_run, split):
     found = read_json(whole_run.path("m/evaluate.json"))[split]
@@ -115,6 +126,8 @@ def test_every_plot_is_a_picture_of_readable_size(whole_run):
         "clean/classes.png",
         "split/samples.png",
         "history.png",
+        "head.png",
+        "attention.png",
     } <= names
     for file in files:
         with Image.open(file) as image:
@@ -171,6 +184,30 @@ def test_weights_of_the_sampling_table_reach_the_loss(whole_run, tmp_path, small
     history = pd.read_csv(other.path("history.csv"))
     assert history["loss"].iloc[-1] < 0.01
     assert history["accuracy"].iloc[-1] < 0.5
+
+
+def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
+    whole_run, tmp_path, small_params
+):
+    changes = {"ema": 0.6, "monitor": "val_f1_macro", "loss": "focal"}
+    params = small_params(
+        model__head__l2=0.0, **{f"train__{name}": value for name, value in changes.items()}
+    )
+    other = type(whole_run)(tmp_path, params)
+    for name in ("dataset", "features", "sampling.parquet"):
+        (tmp_path / name).symlink_to(whole_run.path(name))
+    other.train()
+    found = read_json(other.path("m/train.json"))
+    history = pd.read_csv(other.path("history.csv"))
+    assert found["best_epoch"] == history["val_f1_macro"].idxmax() + 1
+    assert found["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
+    val = tables.Dataset(other.path("dataset/val"))
+    maps = read_maps(other.path("features/val.npy"), val)
+    answers = predict(load_classifier(other.path("models")).head, maps, 16)
+    p = answers[np.arange(val.n), val.label]
+    assert found["val_loss"] == pytest.approx(((1 - p) ** 2 * -np.log(p)).mean(), rel=1e-3)
+    expected = f1_score(val.label, answers.argmax(axis=1), average="macro")
+    assert found["val_f1_macro"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):

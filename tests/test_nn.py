@@ -6,10 +6,11 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from training_sets import PLAIN, TRAIN, batches_of, sampling_of
 
 from stages.common.errors import StageError
 from stages.common.files import sha256_of
-from stages.common.params import Augment, Head, Train
+from stages.common.params import Augment, Head
 from stages.common.tables import Sampling
 from stages.nn import attention, classifier, heads
 from stages.nn.augment import build_augmenter
@@ -17,20 +18,12 @@ from stages.nn.backbones import build_backbone
 from stages.nn.features import MapBatches
 from stages.nn.gradcam import grad_cam, overlay
 from stages.nn.runtime import configure
-from stages.nn.training import build_optimizer, fit
+from stages.nn.training import fit
 
-BLOCKS = ["none", "se", "cbam", "pool", "mha"]
-PLAIN = Head(noise=0.0, norm=False, pooling="avg", dropout=0.0, units=0, activation="relu", l2=0.0)
+BLOCKS = ["none", "se", "spatial", "cbam", "gam", "pool", "mha"]
 FULL = Head(noise=0.1, norm=True, pooling="max", dropout=0.3, units=8, activation="gelu", l2=1e-3)
-TRAIN = Train(
-    epochs=30,
-    batch_size=8,
-    optimizer="adam",
-    learning_rate=0.02,
-    schedule="constant",
-    label_smoothing=0.0,
-    patience=30,
-)
+BOTH = PLAIN.model_copy(update={"pooling": "avgmax"})
+GEM = FULL.model_copy(update={"pooling": "gem"})
 
 
 def maps_of(n=4, shape=(3, 5, 16), seed=0):
@@ -39,7 +32,7 @@ def maps_of(n=4, shape=(3, 5, 16), seed=0):
 
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("settings", [PLAIN, FULL])
+@pytest.mark.parametrize("settings", [PLAIN, FULL, BOTH, GEM])
 def test_every_head_gives_probabilities_and_comes_back_from_disk(
     tmp_path, block, n_classes, settings
 ):
@@ -93,7 +86,56 @@ def test_pooling_attention_is_a_weighted_mean_of_positions():
     np.testing.assert_allclose(weights, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("block", ["se", "cbam"])
+def run_with(block, maps, **weights):
+    """The block's output and its `attention_weights`, with the kernels of some layers replaced."""
+    inputs = keras.Input(maps.shape[1:])
+    model = keras.Model(inputs, attention.attend(block, inputs))
+    for name, kernel in weights.items():
+        layer = model.get_layer(name)
+        layer.set_weights([kernel, *layer.get_weights()[1:]])
+    outputs = [model.output, model.get_layer("attention_weights").output]
+    return [found.numpy() for found in keras.Model(inputs, outputs)(maps, training=False)]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_spatial_attention_by_hand():
+    """A kernel of the middle alone: 2 of the mean and -1 of the maximum at the same position."""
+    maps = np.zeros((1, 2, 2, 4), np.float32)
+    maps[0, 0, 1] = [1, 2, 3, 6]  # mean 3, maximum 6
+    maps[0, 1, 0] = [0, -4, 0, 0]  # mean -1, maximum 0
+    kernel = np.zeros((7, 7, 2, 1), np.float32)
+    kernel[3, 3, :, 0] = [2, -1]
+    found, weights = run_with("spatial", maps, attention_weights=kernel)
+    expected = sigmoid(np.array([[0, 2 * 3 - 6], [2 * -1 - 0, 0]]))
+    np.testing.assert_allclose(weights[0, ..., 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(found[0, 1, 0], [0, -4 * sigmoid(-2.0), 0, 0], rtol=1e-6)
+    kernel[:] = 0
+    kernel[3, 4, 1, 0] = 1  # the maximum one position to the right, and 0 beyond the edge
+    _, weights = run_with("spatial", maps, attention_weights=kernel)
+    np.testing.assert_allclose(weights[0, ..., 0], sigmoid(np.array([[6, 0], [0, 0]])), rtol=1e-6)
+
+
+def test_global_attention_by_hand():
+    """Eight hidden units for two channels; only the first is used, and looks one to the right."""
+    maps = np.zeros((1, 1, 2, 2), np.float32)
+    maps[0, 0] = [[1, 2], [3, -1]]
+    reduce, expand = np.zeros((2, 8), np.float32), np.zeros((8, 2), np.float32)
+    reduce[:, 0], expand[0] = [1, 1], [1, -1]  # hidden: 1 + 2 and 3 - 1
+    look, last = np.zeros((7, 7, 2, 8), np.float32), np.zeros((7, 7, 8, 2), np.float32)
+    look[3, 4, 0, 0], last[3, 3, 0] = 1, [0.5, -1]
+    kernels = {"gam_reduce": reduce, "gam_expand": expand, "gam_look": look}
+    found, weights = run_with("gam", maps, **kernels, attention_weights=last)
+    gated = np.array([[sigmoid(3.0), 2 * sigmoid(-3.0)], [3 * sigmoid(2.0), -sigmoid(-2.0)]])
+    right = gated[1, 0]  # what the left position sees; the right one sees the edge, 0
+    expected = sigmoid(np.array([[0.5 * right, -right], [0, 0]]))
+    np.testing.assert_allclose(weights[0, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(found[0, 0], gated * expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("block", ["se", "spatial", "cbam", "gam"])
 def test_gates_only_weaken(block):
     maps = maps_of()
     _, found = run_block(block, maps)
@@ -110,6 +152,37 @@ def test_self_attention_mixes_positions_and_normalises():
     changed[:, 0, 0] += 3 * maps_of(seed=1)[:, 0, 0]
     _, other = run_block("mha", changed)
     assert not np.allclose(found[:, 2, 4], other[:, 2, 4], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("avg", [1.5, -1]),
+        ("max", [3, 0]),
+        ("avgmax", [1.5, -1, 3, 0]),
+        ("gem", [((0 + 1 + 8 + 27) / 4) ** (1 / 3), 1e-6]),
+    ],
+)
+def test_pooling_by_hand(name, expected):
+    maps = np.array([[[[0, 0], [1, -4]], [[2, 0], [3, 0]]]], np.float32)
+    inputs = keras.Input(maps.shape[1:])
+    model = keras.Model(inputs, heads.pool_positions(name, inputs))
+    np.testing.assert_allclose(model(maps).numpy(), [expected], rtol=1e-5)
+    with pytest.raises(ValueError, match="name='mean'"):
+        heads.pool_positions("mean", inputs)
+
+
+def test_the_generalised_mean_has_a_gradient_where_maps_are_zero():
+    maps = np.zeros((2, 1, 2, 2, 2), np.float32)
+    maps[1, 0, 0, 0, 0] = 1
+    head = heads.build_head((2, 2, 2), 2, "none", PLAIN.model_copy(update={"pooling": "gem"}))
+    settings = TRAIN.model_copy(update={"epochs": 1})
+    batches = batches_of(maps, np.array([0, 1]))
+    (row,) = fit(head, settings, batches, batches)
+    assert np.isfinite(row["loss"])
+    assert all(np.isfinite(weight.numpy()).all() for weight in head.weights)
+    heat = grad_cam(head, maps[:, 0], np.array([0, 1]))
+    assert np.isfinite(heat).all()
 
 
 def test_two_classes_share_one_logit():
@@ -197,11 +270,6 @@ def seen(batches):
     return maps.ravel().astype(int).tolist(), labels
 
 
-def sampling_of(rows, times, weights=None):
-    ones = np.ones(len(rows), np.float32)
-    return Sampling(np.array(rows), np.array(times), ones if weights is None else weights)
-
-
 def test_repeats_use_other_views_and_epochs_too():
     sampling = sampling_of([0, 1, 2, 2, 2], [0, 0, 0, 1, 2])
     label = np.array([0, 0, 1, 1, 1, 1])
@@ -241,97 +309,6 @@ def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
     for epoch in range(3):
         own = sorted(values[6 * epoch : 6 * epoch + 6].tolist())
         assert own == [10 * row + epoch for row in range(6)]
-
-
-def separable(n=60, seed=0):
-    rng = np.random.default_rng(seed)
-    label = np.arange(n) % 2
-    maps = rng.normal(size=(n, 1, 3, 3, 8)).astype(np.float32)
-    maps[:, :, 1, 1, 0] += 6 * (2 * label[:, None] - 1)
-    return maps.astype(np.float16), label
-
-
-def batches_of(maps, label, batch_size=8):
-    return MapBatches(maps, label, 2, Sampling.plain(len(label)), batch_size, 0)
-
-
-def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
-    found = []
-    for _ in range(2):
-        configure(5, 2)
-        head = heads.build_head((3, 3, 8), 2, "pool", PLAIN)
-        val = batches_of(*separable(seed=1))
-        history = fit(head, TRAIN, batches_of(*separable()), val)
-        found.append([weight.numpy() for weight in head.weights])
-        losses = [row["val_loss"] for row in history]
-        assert history[0]["epoch"] == 1
-        assert max(row["val_accuracy"] for row in history) > 0.9
-        kept = head.evaluate(val, verbose=0, return_dict=True)
-        assert kept["loss"] == pytest.approx(min(losses), rel=1e-5)
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, two)
-
-
-def test_weights_scale_loss_and_gradient_and_not_the_accuracy():
-    """One step from zero, by hand: p is 0.5, the logit's gradient w (0.5 - y), SGD goes 1.9 lr."""
-    maps = np.zeros((2, 1, 1, 1, 2), np.float16)
-    maps[0, ..., 0] = maps[1, ..., 1] = 1
-    head = heads.build_head((1, 1, 2), 2, "none", PLAIN)
-    logits = head.get_layer("logits")
-    logits.set_weights([np.zeros((2, 1)), np.zeros(1)])
-    sampling = sampling_of([0, 1], [0, 0], np.array([3, 0.5], np.float32))
-    batches = MapBatches(maps, np.array([0, 1]), 2, sampling, batch_size=2, seed=0)
-    settings = TRAIN.model_copy(update={"optimizer": "sgd", "learning_rate": 0.1, "epochs": 1})
-    (row,) = fit(head, settings, batches, batches_of(maps, np.array([0, 1])))
-    assert row["loss"] == pytest.approx((3 + 0.5) / 2 * np.log(2), rel=1e-5)
-    assert row["accuracy"] == 0.5
-    gradient = np.array([3 * 0.5, 0.5 * -0.5]) / 2
-    kernel, bias = logits.get_weights()
-    np.testing.assert_allclose(kernel[:, 0], -0.19 * gradient, rtol=1e-4)
-    np.testing.assert_allclose(bias, -0.19 * gradient.sum(), rtol=1e-4)
-    moved = -0.19 * (gradient + gradient.sum())  # the two logits after the step; val has weights 1
-    expected = np.mean([np.log1p(np.exp(moved[0])), np.log1p(np.exp(-moved[1]))])
-    assert row["val_loss"] == pytest.approx(expected, rel=1e-4)
-
-
-def test_early_stopping_waits_for_the_given_epochs():
-    maps, label = separable()
-    noise = np.random.default_rng(0).permutation(label)
-    train = TRAIN.model_copy(update={"epochs": 100, "patience": 3})
-    history = fit(
-        heads.build_head((3, 3, 8), 2, "none", PLAIN),
-        train,
-        batches_of(maps, noise),
-        batches_of(*separable(seed=2)),
-    )
-    losses = [row["val_loss"] for row in history]
-    assert len(history) < 100
-    assert len(history) - 1 - int(np.argmin(losses)) == 3
-
-
-def test_a_loss_that_is_no_number_stops_training_and_is_named():
-    maps, label = separable()
-    maps[3] = np.nan
-    with pytest.raises(StageError, match=r"Expected loss to be finite\. Received: nan in epoch 1"):
-        fit(
-            heads.build_head((3, 3, 8), 2, "none", PLAIN),
-            TRAIN,
-            batches_of(maps, label),
-            batches_of(*separable()),
-        )
-
-
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_the_schedule_ends_where_it_says(name):
-    cosine = TRAIN.model_copy(update={"optimizer": name, "schedule": "cosine"})
-    optimizer = build_optimizer(cosine, 100)
-    assert optimizer.__class__.__name__.lower() == name
-    rate = optimizer._learning_rate
-    assert float(rate(0)) == pytest.approx(0.02)
-    assert float(rate(50)) == pytest.approx(0.01)
-    assert float(rate(100)) == pytest.approx(0, abs=1e-9)
-    constant = build_optimizer(TRAIN.model_copy(update={"optimizer": name}), 100)
-    assert float(constant.learning_rate) == pytest.approx(0.02)
 
 
 def test_augmentation_acts_in_training_only_keeps_the_range_and_follows_the_seed():

@@ -27,6 +27,16 @@ def test_the_projects_own_parameters_are_valid_and_frozen():
         ({"model__head__dropout": float("nan")}, r"model\.head\.dropout: expected .*finite"),
         ({"data__sha256": "abc"}, r"data\.sha256: .*'abc'"),
         ({"data__source": "gdrive"}, r"data\.gdrive_id must be an id or a link"),
+        ({"train__ema": 1.0}, r"train\.ema: expected less than 1\. Received: 1\.0"),
+        ({"train__epochs": 3, "train__warmup_epochs": 3}, r"warmup_epochs must .* 3 of 3"),
+        (
+            {"train__schedule": "polynomial", "train__end_learning_rate": 0.5},
+            r"end_learning_rate must be at most train\.learning_rate\. Received: 0\.5 and 0\.001",
+        ),
+        (
+            {"train__stop_on_overfit": True, "train__monitor": "val_accuracy"},
+            r"train: train\.stop_on_overfit keeps .* val_loss\. Received: val_accuracy",
+        ),
         ({"seed": -1}, r"seed: expected greater than or equal to 0"),
     ],
 )

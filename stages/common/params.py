@@ -114,7 +114,7 @@ class Augment(Section):
 class Head(Section):
     noise: Annotated[float, Field(ge=0)]
     norm: bool
-    pooling: Literal["avg", "max"]
+    pooling: Literal["avg", "max", "avgmax", "gem"]
     dropout: Fraction
     units: Annotated[int, Field(ge=0)]
     activation: Literal["relu", "gelu", "tanh", "silu"]
@@ -125,18 +125,54 @@ class Model(Section):
     backbone: Annotated[str, Field(min_length=1)]
     weights: Annotated[str, Field(min_length=1)]
     layer: Annotated[str, Field(min_length=1)] | None
-    attention: Literal["none", "se", "cbam", "pool", "mha"]
+    attention: Literal["none", "se", "spatial", "cbam", "gam", "pool", "mha"]
     head: Head
 
 
 class Train(Section):
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
-    optimizer: Literal["adam", "adamw", "sgd"]
-    learning_rate: Positive
-    schedule: Literal["constant", "cosine"]
+    loss: Literal["auto", "cross_entropy", "focal"]
+    focal_gamma: Annotated[float, Field(ge=0)]
     label_smoothing: Fraction
+    optimizer: Literal["adam", "adamw", "sgd", "lion"]
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)] | None
+    schedule: Literal["constant", "cosine", "polynomial", "exponential", "plateau"]
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    decay_power: Positive
+    end_learning_rate: Annotated[float, Field(ge=0)]
+    decay_rate: Annotated[float, Field(gt=0, le=1)]
+    plateau_patience: Annotated[int, Field(ge=1)]
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)]
+    monitor: Literal["val_loss", "val_accuracy", "val_f1_macro", "loss", "accuracy", "f1_macro"]
     patience: Annotated[int, Field(ge=1)]
+    stop_on_overfit: bool
+    ema: Fraction
+
+    @model_validator(mode="after")
+    def _schedule_is_possible(self):
+        if self.schedule == "cosine" and self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                "train.warmup_epochs must stay below train.epochs, or nothing is left of the "
+                f"cosine. Received: {self.warmup_epochs} of {self.epochs}"
+            )
+        if self.schedule == "polynomial" and self.end_learning_rate > self.learning_rate:
+            raise ValueError(
+                "train.end_learning_rate must be at most train.learning_rate. Received: "
+                f"{self.end_learning_rate:g} and {self.learning_rate:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _overfitting_is_a_matter_of_losses(self):
+        if self.stop_on_overfit and self.monitor != "val_loss":
+            raise ValueError(
+                "train.stop_on_overfit keeps the weights of the lowest val_loss: expected "
+                f"train.monitor val_loss. Received: {self.monitor}. Set it, or "
+                "train.stop_on_overfit: false"
+            )
+        return self
 
 
 class Gradcam(Section):

@@ -146,11 +146,13 @@ def stacked_bars(
             figure.legend(loc="outside right upper")
 
 
-def history(path: Path, rows: dict[str, Sequence[float]], best_epoch: int) -> None:
+def history(
+    path: Path, rows: dict[str, Sequence[float]], best_epoch: int, loss: str = "cross-entropy"
+) -> None:
     """Loss and accuracy by epoch, training and validation, with the kept epoch marked."""
     with drawing(path, 10, 4, 1, 2) as (figure, axes):
         for ax, metric, unit in zip(
-            axes, ("loss", "accuracy"), ("cross-entropy (nats)", "fraction"), strict=True
+            axes, ("loss", "accuracy"), (f"{loss} (nats)", "fraction"), strict=True
         ):
             for index, (key, name) in enumerate(((metric, "train"), (f"val_{metric}", "val"))):
                 ax.plot(rows["epoch"], rows[key], color=colour_of(index), label=name, marker=".")

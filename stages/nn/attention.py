@@ -9,14 +9,18 @@ import keras
 from keras import layers, ops
 
 REDUCTION = 16  # channels over width of the bottleneck, as in the papers of se and cbam
+# The paper of gam has 4, for narrow maps. At 1280 channels that is 40 million weights, this 5.
+GAM_REDUCTION = 32
+WINDOW = 7  # side of the convolutions that look at positions, as in the papers of cbam and gam
 POOL_WIDTH = 128  # hidden units that score a position
 HEADS = 4
 KEY_WIDTH = 64  # per head
 
 
 def attend(name: str, maps: keras.KerasTensor) -> keras.KerasTensor:
-    """Applies the attention block called `name`: none, se, cbam, pool or mha."""
-    blocks = {"none": lambda x: x, "se": se, "cbam": cbam, "pool": pool, "mha": mha}
+    """Applies the attention block called `name`: none, se, spatial, cbam, gam, pool or mha."""
+    blocks = {"none": lambda x: x, "se": se, "spatial": spatial, "cbam": cbam, "gam": gam}
+    blocks |= {"pool": pool, "mha": mha}
     if name not in blocks:
         raise ValueError(f"Expected name to be one of {sorted(blocks)}. Received: name={name!r}")
     return blocks[name](maps)
@@ -31,6 +35,20 @@ def se(maps: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Multiply(name="se_scale")([maps, weights])
 
 
+def spatial(maps: keras.KerasTensor, prefix: str = "spatial") -> keras.KerasTensor:
+    """One weight in (0, 1) per position: the spatial half of CBAM alone (Woo et al. 2018, eq. 3).
+
+    M(F) = sigmoid(conv7x7([mean over channels; maximum over channels])).
+    """
+    planes = layers.Concatenate(name=f"{prefix}_planes")(
+        [ops.mean(maps, axis=-1, keepdims=True), ops.max(maps, axis=-1, keepdims=True)]
+    )
+    weights = layers.Conv2D(
+        1, WINDOW, padding="same", activation="sigmoid", use_bias=False, name="attention_weights"
+    )(planes)
+    return layers.Multiply(name=f"{prefix}_positions")([maps, weights])
+
+
 def cbam(maps: keras.KerasTensor) -> keras.KerasTensor:
     """Channel, then spatial attention (Woo et al. 2018, "CBAM", eq. 1-3)."""
     channels = maps.shape[-1]
@@ -40,13 +58,27 @@ def cbam(maps: keras.KerasTensor) -> keras.KerasTensor:
     largest = layers.GlobalMaxPooling2D(keepdims=True, name="cbam_largest")(maps)
     both = layers.Add(name="cbam_add")([expand(reduce(average)), expand(reduce(largest))])
     maps = layers.Multiply(name="cbam_channels")([maps, layers.Activation("sigmoid")(both)])
-    planes = layers.Concatenate(name="cbam_planes")(
-        [ops.mean(maps, axis=-1, keepdims=True), ops.max(maps, axis=-1, keepdims=True)]
-    )
+    return spatial(maps, "cbam")
+
+
+def gam(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Channel, then spatial attention without any pooling: a weight per position and channel.
+
+    Liu et al. 2021, "Global attention mechanism", eq. 1 and 2: F2 = Mc(F1) * F1 and
+    F3 = Ms(F2) * F2. Mc is a sigmoid over two dense layers across the channels of each position
+    (the paper permutes the channels to the end, where Keras has them); Ms is a sigmoid over two
+    7 x 7 convolutions with a bottleneck between them.
+    """
+    channels = maps.shape[-1]
+    width = max(8, channels // GAM_REDUCTION)
+    hidden = layers.Dense(width, "relu", name="gam_reduce")(maps)
+    gates = layers.Dense(channels, "sigmoid", name="gam_expand")(hidden)
+    maps = layers.Multiply(name="gam_channels")([maps, gates])
+    hidden = layers.Conv2D(width, WINDOW, padding="same", activation="relu", name="gam_look")(maps)
     weights = layers.Conv2D(
-        1, 7, padding="same", activation="sigmoid", use_bias=False, name="attention_weights"
-    )(planes)
-    return layers.Multiply(name="cbam_positions")([maps, weights])
+        channels, WINDOW, padding="same", activation="sigmoid", name="attention_weights"
+    )(hidden)
+    return layers.Multiply(name="gam_positions")([maps, weights])
 
 
 def pool(maps: keras.KerasTensor) -> keras.KerasTensor:

@@ -40,7 +40,11 @@ class Classifier:
 
 
 def compose(backbone: keras.Model, head: keras.Model) -> keras.Model:
-    """Puts backbone and head together; both stay reachable as layers of their names."""
+    """Puts backbone and head together; both stay reachable as layers of their names.
+
+    The head's layers are shared, but not its optimizer, which would be saved with the model.
+    """
+    head = keras.Model(head.input, head.output, name=head.name)
     pixels = keras.Input(backbone.input_shape[1:], name="pixels")
     return keras.Model(pixels, head(backbone(pixels)), name="classifier")
 

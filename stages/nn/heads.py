@@ -6,6 +6,9 @@ from keras import layers, ops
 from stages.common.params import Head
 from stages.nn.attention import attend
 
+GEM_POWER = 3.0  # of the paper; 1 would be the mean, infinity the maximum
+GEM_LEAST = 1e-6  # smaller values of the maps count as this
+
 
 def build_head(
     map_shape: tuple[int, int, int], n_classes: int, attention: str, head: Head
@@ -31,8 +34,7 @@ def build_head(
         x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
     x = attend(attention, x)
     if len(x.shape) == 4:
-        pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
-        x = pooling[head.pooling](name="pooling")(x)
+        x = pool_positions(head.pooling, x)
     if head.dropout:
         x = layers.Dropout(head.dropout, name="dropout")(x)
     penalty = keras.regularizers.L2(head.l2) if head.l2 else None
@@ -48,6 +50,29 @@ def build_head(
         logits = layers.Dense(n_classes, kernel_regularizer=penalty, name="logits")(x)
         probabilities = layers.Softmax(name="probabilities")(logits)
     return keras.Model(maps, probabilities, name="head")
+
+
+def pool_positions(name: str, maps: keras.KerasTensor) -> keras.KerasTensor:
+    """From maps `(batch, height, width, channels)` to vectors, by the pooling called `name`.
+
+    avg and max give `(batch, channels)`; avgmax puts the two side by side, `(batch, 2 channels)`.
+    gem is the generalised mean, `(mean x^p)^(1/p)` per channel, between the mean and the maximum
+    (Radenovic et al. 2018, "Fine-tuning CNN image retrieval with no human annotation", eq. 3). It
+    is made for maps that are nowhere negative: smaller values count as GEM_LEAST.
+    """
+    average, largest = layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D
+    if name == "avg":
+        return average(name="pooling")(maps)
+    if name == "max":
+        return largest(name="pooling")(maps)
+    if name == "avgmax":
+        parts = [average(name="pooling_avg")(maps), largest(name="pooling_max")(maps)]
+        return layers.Concatenate(name="pooling")(parts)
+    if name == "gem":
+        powers = ops.power(ops.maximum(maps, GEM_LEAST), GEM_POWER)
+        mean = average(name="pooling")(powers)
+        return ops.power(mean, 1 / GEM_POWER)
+    raise ValueError(f"Expected name to be avg, max, avgmax or gem. Received: name={name!r}")
 
 
 def class_scores(head: keras.Model) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Fitting a head on maps: loss, optimizer, schedule, early stopping."""
+"""Fitting a head on maps: loss, callbacks, and which epoch is kept."""
 
 import math
 
@@ -9,6 +9,7 @@ from stages.common import cli
 from stages.common.errors import StageError
 from stages.common.params import Train
 from stages.nn.features import MapBatches
+from stages.nn.schedules import build_optimizer
 
 
 class Recorder(keras.callbacks.Callback):
@@ -33,42 +34,105 @@ class Recorder(keras.callbacks.Callback):
         self.bar.update()
 
 
-def build_optimizer(train: Train, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer with its schedule; `steps` is the number of batches in all epochs."""
-    rate = train.learning_rate
-    if train.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
-    if train.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    return kinds[train.optimizer](rate)
+class StopOnOverfit(keras.callbacks.Callback):
+    """Stops after the first epoch whose validation loss exceeds its training loss.
+
+    Prechelt 1998, "Early stopping - but when?", compares slower criteria of this kind. The
+    training loss is a mean over the epoch, with noise and dropout, so that it starts above.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Looks at the epoch's two losses."""
+        if logs["val_loss"] > logs["loss"]:
+            self.model.stop_training = True
+
+
+def build_loss(train: Train) -> keras.losses.Loss:
+    """The loss of probabilities `(batch, n_classes)` and one-hot labels.
+
+    Cross-entropy, or focal loss (Lin et al. 2017, https://arxiv.org/abs/1708.02002) without their
+    alpha, the weights of classes: the stage oversample balances them. Then gamma 0 is
+    cross-entropy. Two classes too have a column each, so both are the binary losses there.
+    """
+    smoothing = train.label_smoothing
+    if train.loss == "focal":
+        return keras.losses.CategoricalFocalCrossentropy(
+            alpha=1.0, gamma=train.focal_gamma, label_smoothing=smoothing
+        )
+    return keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+
+
+def build_metrics(train: Train) -> list[keras.metrics.Metric]:
+    """Accuracy, and what `monitor` asks for."""
+    metrics = [keras.metrics.CategoricalAccuracy("accuracy")]
+    if train.monitor.endswith("f1_macro"):
+        metrics.append(keras.metrics.F1Score("macro", name="f1_macro"))
+    return metrics
+
+
+def mode_of(monitor: str) -> str:
+    """Keras's word for the better direction of a metric: "min" for losses, else "max"."""
+    return "min" if monitor.endswith("loss") else "max"
+
+
+def best_epoch(history: list[dict], monitor: str) -> dict:
+    """The row of the epoch whose weights are kept: the first that no other betters."""
+    choose = min if mode_of(monitor) == "min" else max
+    return choose(history, key=lambda row: row[monitor])
+
+
+def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
+    """What acts at the end of an epoch, in this order.
+
+    Averaged weights are swapped in first, for the validation and until the next epoch begins,
+    so that early stopping keeps them. The weights of the best epoch come back at the very end,
+    after Keras has put the averages of the last epoch into the model.
+    """
+    monitor, mode = train.monitor, mode_of(train.monitor)
+    callbacks = []
+    if train.ema:
+        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    callbacks.append(
+        keras.callbacks.EarlyStopping(
+            monitor, mode=mode, patience=train.patience, restore_best_weights=True
+        )
+    )
+    if train.stop_on_overfit:
+        callbacks.append(StopOnOverfit())
+    if train.schedule == "plateau":
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                monitor, train.plateau_factor, train.plateau_patience, mode=mode, min_delta=0
+            )
+        )
+    return callbacks
 
 
 def fit(
     head: keras.Model, train: Train, batches: MapBatches, val_batches: MapBatches
 ) -> list[dict]:
-    """Fits the head; it ends with the weights of the lowest validation loss.
+    """Fits the head; it ends with the weights of the epoch that is best by `train.monitor`.
+
+    With `train.ema` these are the averaged weights. Statistics of batch normalisation are not
+    averaged: they are a moving average already.
 
     Returns:
-        One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy.
-        `loss` is the mean of weight times loss over the samples; the accuracies are unweighted.
+        One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
+        and f1_macro and val_f1_macro if one is monitored. `loss` is the mean of weight times loss
+        over the samples; the other metrics are unweighted.
     """
     head.compile(
-        optimizer=build_optimizer(train, train.epochs * len(batches)),
-        # Two classes too have a column each, so this is binary cross-entropy there.
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=train.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
-    )
-    stopping = keras.callbacks.EarlyStopping(
-        "val_loss", patience=train.patience, restore_best_weights=True
+        optimizer=build_optimizer(train, len(batches)),
+        loss=build_loss(train),
+        metrics=build_metrics(train),
     )
     with cli.progress(None, "training", train.epochs, unit="epoch") as bar:
-        recorder = Recorder(bar)
+        recorder = Recorder(bar)  # first, so that it sees the rate that the epoch was made with
         head.fit(
             batches,
             validation_data=val_batches,
             epochs=train.epochs,
-            callbacks=[recorder, stopping],
+            callbacks=[recorder, *build_callbacks(train)],
             shuffle=False,  # MapBatches shuffles samples; this would shuffle whole batches
             verbose=0,
         )
