@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
             written = tables.write_dataset(dataset / name, class_names, bar)
             if written != len(rows):
                 raise AssertionError(f"{written} pictures written of {len(rows)} in {name}")
-        write_json(dataset / "class_names.json", {"class_names": class_names})
+        write_json(dataset / "class_names.json", class_names)
         tables.write_leaks(dataset / "leaks.csv", leaks)
         plots_split.draw(folder, dataset, counts, params.seed)
     dropped = n_pictures - len(manifest)

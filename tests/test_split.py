@@ -22,9 +22,7 @@ def test_every_picture_stands_in_one_split_resized_as_serving_will_do_it(whole_r
         raw = (whole_run.path("raw") / test.path[row]).read_bytes()
         expected = load_pixels(raw, (64, 64), "stretch", 10_000_000)
         assert np.array_equal(decode_png(png), np.asarray(expected))
-    assert read_json(whole_run.path("dataset/class_names.json")) == {
-        "class_names": ["cat", "dog", "owl"]
-    }
+    assert read_json(whole_run.path("dataset/class_names.json")) == ["cat", "dog", "owl"]
     counted = read_json(whole_run.path("m/split.json"))
     assert counted["train"]["per_class"] == {"cat": 28, "dog": 14, "owl": 8}
     assert counted["val"]["per_class"] == {"cat": 6, "dog": 3, "owl": 2}

@@ -72,7 +72,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict | list) -> None:
     """Writes sorted, indented JSON; numbers must be finite or None."""
     _require_finite(content, "")
     with atomic_file(path) as temporary:
@@ -80,7 +80,7 @@ def write_json(path: Path, content: dict) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict:
+def read_json(path: Path) -> dict | list:
     """Reads a JSON file written by `write_json`."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
