@@ -158,6 +158,18 @@ def test_smooth_pictures_that_correlate_stay_apart():
     assert group_prints(same_hash) == [0, 1]
 
 
+def test_different_objects_on_the_same_ground_stay_apart(photos):
+    """Products on white agree on the white, which is most of the picture."""
+    shown = []
+    for index, photo in enumerate([*photos, *map(ImageOps.flip, photos)]):
+        mask = Image.new("L", (80, 80), 0)
+        ImageDraw.Draw(mask).ellipse((2, 4 + index, 77, 75 - index), fill=255)
+        canvas = Image.new("RGB", (240, 240), "white")
+        canvas.paste(photo.resize((80, 80)), (80, 80), mask.rotate(25 * index))
+        shown.append(canvas)
+    assert group(shown) == list(range(len(shown)))
+
+
 def test_equal_pictures_cost_no_comparison(photos):
     assert group([photos[0]] * 40 + [photos[1]] * 3) == [0] * 40 + [40] * 3
 

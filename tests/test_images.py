@@ -50,6 +50,10 @@ def test_allowed_formats_are_known_by_content(encoding):
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "unsupported_format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported_format"),
         (b"8BPS\0\1" + bytes(40), "unsupported_format"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42", "not_an_image"),  # a film
+        (b"RIFF\x24\0\0\0WAVEfmt ", "not_an_image"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "truncated"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "truncated"),
         (b"\x89PNG\r\n\x1a\n", "truncated"),
         (b"\xff\xd8\xff\xe0", "truncated"),
     ],

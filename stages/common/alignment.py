@@ -15,6 +15,10 @@ NO_WARP = np.array([1, 0, 1, 0], np.float32)
 # copies correlate least at 18 pixels: .875 at worst, in 4,200.
 COARSE_SLACK = 0.03
 PIXEL_TOLERANCE = 0.25  # a pixel agrees within this many standard deviations of the picture
+# Of the pixels that differ from the ground (the median) by more than the tolerance in either
+# picture, at least this share must agree as well: different products on white agree on the white
+# alone. Measured on 144 of them, a third of the picture wide: 130 false links without it, 3 with.
+MIN_ACTIVE_AGREEMENT = 0.5
 # Fine detail must correlate as well: smooth pictures (sky, walls) resemble each other whatever
 # they show. Measured on copies: .82 to 1, under a stamp .54 to 1; on smooth strangers, about 0.
 MIN_DETAIL = 0.7
@@ -38,7 +42,8 @@ def confirm(
     After the best small crop is undone and brightness and contrast are matched, the thumbnails
     - correlate by at least `correlation`, or
     - correlate by at least `correlation_loose` while at least `agreement` of the pixels differ
-      by less than a quarter of a standard deviation (text or a logo stamped on a copy).
+      by less than a quarter of a standard deviation (text or a logo stamped on a copy), and so
+      do at least half of those that stand out from the ground.
     In both cases their fine detail has to correlate too (MIN_DETAIL).
 
     Args:
@@ -80,11 +85,15 @@ def confirm(
         return result
 
     def judge(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+        if not len(a):  # numpy takes no median of nothing
+            return np.zeros(0, bool)
         grey = _correlation(a, b, overlap)
         detail = _correlation(_detail(a), _detail(b), overlap)
         alike = (grey >= correlation) & (detail >= MIN_DETAIL)
         stamped = (grey >= correlation_loose) & (detail >= MIN_DETAIL_LOOSE)
-        return alike | (stamped & (_agreement(a, b, overlap) >= agreement))
+        everywhere, off_ground = _agreement(a, b, overlap)
+        same = (everywhere >= agreement) & (off_ground >= MIN_ACTIVE_AGREEMENT)
+        return alike | (stamped & same)
 
     blocks = parallel_map(confirm_block, range(0, len(i), ALIGN_BLOCK))
     return np.concatenate([np.zeros(0, bool), *blocks])
@@ -173,8 +182,11 @@ def _correlation(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> np.ndarra
     return (a * b).sum(axis=(1, 2)) / np.sqrt(np.maximum(power, 1e-6))
 
 
-def _agreement(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> np.ndarray:
-    """(n,) share of the overlap where the two differ by less than PIXEL_TOLERANCE.
+def _agreement(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the overlap, (n,) each, where the two differ by less than PIXEL_TOLERANCE.
+
+    The first is of all pixels; the second of those that stand out from the ground in either, and
+    0 where there are none.
 
     Brightness and contrast are matched first, by least squares with Cauchy weights, so that a
     stamp on one of the two does not spoil the match everywhere else.
@@ -189,7 +201,14 @@ def _agreement(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> np.ndarray:
         difference = b - mean_b - covariance / np.maximum(variance, 1e-6) * (a - mean_a)
         weights = overlap / (1 + (difference / 0.15) ** 2)
     close = (np.abs(difference) < PIXEL_TOLERANCE) * overlap
-    return close.sum(axis=(1, 2)) / overlap.sum(axis=(1, 2))
+    off_ground = (_off_ground(a) | _off_ground(b)) * overlap
+    active = (close * off_ground).sum(axis=(1, 2)) / np.maximum(off_ground.sum(axis=(1, 2)), 1)
+    return close.sum(axis=(1, 2)) / overlap.sum(axis=(1, 2)), active
+
+
+def _off_ground(images: np.ndarray) -> np.ndarray:
+    """Which pixels differ from their picture's median by more than PIXEL_TOLERANCE."""
+    return np.abs(images - np.median(images, axis=(1, 2), keepdims=True)) > PIXEL_TOLERANCE
 
 
 def _detail(images: np.ndarray) -> np.ndarray:

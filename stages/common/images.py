@@ -21,10 +21,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
 # How files of allowed formats begin: what starts so and does not open is a damaged picture.
-_ALLOWED_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
+_ALLOWED_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
 # How picture files of other formats begin: offset and bytes.
 _OTHER_MAGIC = (
-    (4, b"ftyp"),  # HEIC and HEIF; AVIF too, which is allowed and has been tried before
+    *((4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"crx ")),
     (0, b"8BPS"),  # Photoshop
     (0, b"%!PS"),  # EPS
     (0, b"\xc5\xd0\xd3\xc6"),  # EPS with a preview
@@ -242,7 +242,10 @@ def decode_png(data: bytes) -> np.ndarray:
 
 
 def _unidentified(data: bytes) -> ImageError:
-    if data.startswith(_ALLOWED_MAGIC):
+    # RIFF holds sounds and films too, ftyp films: the name of what is inside tells.
+    webp = data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"")
+    avif = data[4:12] in (b"ftypavif", b"ftypavis")
+    if data.startswith(_ALLOWED_MAGIC) or webp or avif:
         return ImageError("truncated", f"begins like a picture, but {len(data)} bytes do not open")
     for offset, magic in _OTHER_MAGIC:
         if data[offset : offset + len(magic)] == magic:
