@@ -18,7 +18,8 @@ from stages.common.files import atomic_folder, write_json
 from stages.common.junk import is_junk
 from stages.common.label_table import Columns
 from stages.common.labels import read_labels
-from stages.common.params import Clean, read_params
+from stages.common.params import read_params
+from stages.common.sections import Clean
 
 
 def find_groups(rows: pd.DataFrame, thumbs: np.ndarray, clean: Clean) -> np.ndarray:

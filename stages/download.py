@@ -15,7 +15,8 @@ from stages.common import cli, plots
 from stages.common.errors import StageError
 from stages.common.files import as_text, atomic_folder, sha256_of, write_json
 from stages.common.junk import is_junk
-from stages.common.params import Data, read_params
+from stages.common.params import read_params
+from stages.common.sections import Data
 from stages.sources import archives, drive, sample
 
 

@@ -13,7 +13,8 @@ from sklearn.decomposition import PCA
 
 from stages.common import cli, images, plots, plots_images, tables
 from stages.common.files import atomic_folder, write_json
-from stages.common.params import Augment, read_params
+from stages.common.params import read_params
+from stages.common.sections import Augment
 from stages.nn.augment import build_augmenter
 from stages.nn.backbones import build_backbone
 from stages.nn.features import write_maps

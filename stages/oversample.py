@@ -13,7 +13,8 @@ from imblearn.under_sampling import RandomUnderSampler
 from stages.common import cli, plots, tables
 from stages.common.errors import StageError
 from stages.common.files import write_json
-from stages.common.params import Oversample, read_params
+from stages.common.params import read_params
+from stages.common.sections import Oversample
 
 
 def sampled_rows(label: np.ndarray, oversample: Oversample, seed: int) -> np.ndarray:

@@ -14,7 +14,8 @@ import pandas as pd
 from stages.common import cli, images, plots_split, splitting, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
-from stages.common.params import Split, read_params
+from stages.common.params import read_params
+from stages.common.sections import Split
 
 
 def drop_leaks(

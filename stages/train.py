@@ -13,7 +13,8 @@ from pathlib import Path
 from stages.common import cli, plots, plots_layers, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
-from stages.common.params import Model, Train, read_params
+from stages.common.params import read_params
+from stages.common.sections import Model, Train
 from stages.nn.attention_maps import draw_attention
 from stages.nn.backbones import build_backbone
 from stages.nn.classifier import compose, save_classifier
@@ -29,8 +30,8 @@ def warn_of_idle_settings(model: Model, train: Train) -> None:
     """Says which settings have no effect in the chosen mode."""
     if model.attention == "pool" and model.head.pooling != "avg":
         cli.warn("train", "model.head.pooling has no effect with model.attention: pool")
-    if train.warmup_epochs and train.schedule != "cosine":
-        cli.warn("train", f"train.warmup_epochs has no effect with schedule: {train.schedule}")
+    if train.rise_epochs and train.schedule != "cosine":
+        cli.warn("train", f"train.rise_epochs has no effect with schedule: {train.schedule}")
     if train.weight_decay and train.optimizer == "adam":
         cli.warn("train", "train.weight_decay has no effect with optimizer: adam; adamw has it")
     if train.schedule == "plateau" and train.plateau_patience >= train.patience:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from stages.common import tables
-from stages.common.params import Head
+from stages.common.sections import Head
 from stages.nn import heads
 from stages.nn.attention_maps import attention_maps, draw_attention, in_turn_by_class, stretch
 

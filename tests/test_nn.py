@@ -10,7 +10,7 @@ from training_sets import PLAIN, TRAIN, batches_of, sampling_of
 
 from stages.common.errors import StageError
 from stages.common.files import sha256_of
-from stages.common.params import Augment, Head
+from stages.common.sections import Augment, Head
 from stages.common.tables import Sampling
 from stages.nn import attention, classifier, heads
 from stages.nn.augment import build_augmenter
@@ -21,7 +21,16 @@ from stages.nn.runtime import configure
 from stages.nn.training import fit
 
 BLOCKS = ["none", "se", "spatial", "cbam", "gam", "pool", "mha"]
-FULL = Head(noise=0.1, norm=True, pooling="max", dropout=0.3, units=8, activation="gelu", l2=1e-3)
+FULL = Head(
+    noise=0.1,
+    norm=True,
+    pooling="max",
+    dropout=0.3,
+    units=8,
+    activation="gelu",
+    l2=1e-3,
+    output="auto",
+)
 BOTH = PLAIN.model_copy(update={"pooling": "avgmax"})
 GEM = FULL.model_copy(update={"pooling": "gem"})
 
@@ -321,6 +330,12 @@ def test_augmentation_acts_in_training_only_keeps_the_range_and_follows_the_seed
         shear=0.1,
         brightness=0.3,
         contrast=0.3,
+        crop=0.0,
+        saturation=0.0,
+        hue=0.0,
+        erasing=0.0,
+        mixup=0.0,
+        cutmix=0.0,
     )
     pixels = pixels_of()
     augmenter = build_augmenter(augment, 1)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stages.common import tables
 from stages.common.errors import StageError
 from stages.common.files import read_json
-from stages.common.params import Oversample
+from stages.common.sections import Oversample
 from stages.oversample import class_weights, occurrences, sampled_rows
 
 LABELS = st.lists(st.integers(0, 3), min_size=4, max_size=80).filter(lambda x: len(set(x)) > 1)

@@ -24,7 +24,7 @@ def test_cosine_ends_at_zero():
 
 def test_warmup_rises_from_zero_and_leaves_the_rest_to_the_cosine():
     """Two epochs of ten: 20 steps up, then 80 down with the middle at step 60."""
-    found = rates_at([0, 5, 10, 19, 20, 60, 100], schedule="cosine", warmup_epochs=2)
+    found = rates_at([0, 5, 10, 19, 20, 60, 100], schedule="cosine", rise_epochs=2)
     assert found == pytest.approx([0, 0.005, 0.01, 0.019, 0.02, 0.01, 0], abs=1e-8)
 
 
@@ -46,7 +46,7 @@ def test_exponential_falls_by_its_rate_every_epoch():
     [
         ({"schedule": "constant"}, [0.02, 0.02, 0.02, 0.02]),
         ({"schedule": "cosine"}, [0.01 * (1 + np.sqrt(0.5)), 0.01, 0.01 * (1 - np.sqrt(0.5)), 0]),
-        ({"schedule": "cosine", "warmup_epochs": 2}, [0.01, 0.02, 0.01, 0]),
+        ({"schedule": "cosine", "rise_epochs": 2}, [0.01, 0.02, 0.01, 0]),
         ({"schedule": "polynomial"}, [0.015, 0.01, 0.005, 0]),
         ({"schedule": "exponential", "decay_rate": 0.5}, [0.01, 0.005, 0.0025, 0.00125]),
     ],

@@ -216,13 +216,13 @@ def test_averaged_weights_are_evaluated_and_kept():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"warmup_epochs": 2}, r"warmup_epochs has no effect with schedule: constant"),
+        ({"rise_epochs": 2}, r"rise_epochs has no effect with schedule: constant"),
         ({"weight_decay": 0.1}, r"weight_decay has no effect with optimizer: adam;"),
         (
             {"schedule": "plateau", "plateau_patience": 5, "patience": 5},
             r"plateau_patience: 5 has no effect with train\.patience: 5",
         ),
-        ({"warmup_epochs": 2, "schedule": "cosine"}, None),
+        ({"rise_epochs": 2, "schedule": "cosine"}, None),
         ({"weight_decay": 0.1, "optimizer": "lion"}, None),
         ({"schedule": "plateau", "plateau_patience": 4, "patience": 5}, None),
         ({}, None),

@@ -2,22 +2,34 @@
 
 import numpy as np
 
-from stages.common.params import Head, Train
+from stages.common.sections import Head, Train
 from stages.common.tables import Sampling
 from stages.nn.features import MapBatches
 
-PLAIN = Head(noise=0.0, norm=False, pooling="avg", dropout=0.0, units=0, activation="relu", l2=0.0)
+PLAIN = Head(
+    noise=0.0,
+    norm=False,
+    pooling="avg",
+    dropout=0.0,
+    units=0,
+    activation="relu",
+    l2=0.0,
+    output="auto",
+)
 TRAIN = Train(
     epochs=30,
+    warmup_epochs=None,
     batch_size=8,
     loss="auto",
     focal_gamma=2.0,
     label_smoothing=0.0,
     optimizer="adam",
     learning_rate=0.02,
+    tuning_rate=None,
+    depth_decay=1.0,
     weight_decay=None,
     schedule="constant",
-    warmup_epochs=0,
+    rise_epochs=0,
     decay_power=1.0,
     end_learning_rate=0.0,
     decay_rate=0.9,
@@ -27,6 +39,7 @@ TRAIN = Train(
     patience=30,
     stop_on_overfit=False,
     ema=0.0,
+    hdf5=False,
 )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages.common import cli, duplicates, images, quality
 from stages.common.layout import Placed
-from stages.common.params import Clean
+from stages.common.sections import Clean
 
 
 def inspect(path: Path, clean: Clean) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common import plots, plots_images, plots_sets, quality, tables
-from stages.common.params import Clean
+from stages.common.sections import Clean
 from stages.common.plots_images import Strip, caption
 
 REJECTED = 8  # rejected files shown of each reason

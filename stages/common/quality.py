@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageChops
 
-from stages.common.params import Quality
+from stages.common.sections import Quality
 
 SIDE = 192  # px; the longer side that measures of the grey picture are taken at
 COLOUR_SIDE = 64  # px, at most, for colourfulness: a mean, which no detail changes

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from stages.common.params import Augment
+from stages.common.sections import Augment
 
 
 def build_augmenter(augment: Augment, seed: int) -> keras.Sequential:

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from stages.common.params import Head
+from stages.common.sections import Head
 from stages.nn.attention import attend
 
 GEM_POWER = 3.0  # of the paper; 1 would be the mean, infinity the maximum

@@ -2,7 +2,7 @@
 
 import keras
 
-from stages.common.params import Train
+from stages.common.sections import Train
 
 Rate = float | keras.optimizers.schedules.LearningRateSchedule
 
@@ -24,7 +24,7 @@ def build_rate(train: Train, steps: int) -> Rate:
     rate, total = train.learning_rate, train.epochs * steps
     schedules = keras.optimizers.schedules
     if train.schedule == "cosine":
-        warmup = train.warmup_epochs * steps
+        warmup = train.rise_epochs * steps
         if not warmup:
             return schedules.CosineDecay(rate, total)
         return schedules.CosineDecay(0.0, total - warmup, warmup_target=rate, warmup_steps=warmup)

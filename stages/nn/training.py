@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from stages.common import cli
 from stages.common.errors import StageError
-from stages.common.params import Train
+from stages.common.sections import Train
 from stages.nn.features import MapBatches
 from stages.nn.schedules import build_optimizer
 
