@@ -28,7 +28,7 @@ def test_the_projects_own_parameters_are_valid_and_frozen():
         ({"data__sha256": "abc"}, r"data\.sha256: .*'abc'"),
         ({"data__source": "gdrive"}, r"data\.gdrive_id must be an id or a link"),
         ({"train__ema": 1.0}, r"train\.ema: expected less than 1\. Received: 1\.0"),
-        ({"train__epochs": 3, "train__warmup_epochs": 3}, r"warmup_epochs must .* 3 of 3"),
+        ({"train__epochs": 3, "train__rise_epochs": 3}, r"rise_epochs must .* 3 of 3"),
         (
             {"train__schedule": "polynomial", "train__end_learning_rate": 0.5},
             r"end_learning_rate must be at most train\.learning_rate\. Received: 0\.5 and 0\.001",

@@ -5,6 +5,7 @@ file, reads only its own part of it (`params.section` or `params.section.name`),
 exactly that part in dvc.yaml; tests/test_pipeline.py compares the two.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,19 +108,26 @@ def read_params(path: Path) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        lines = "\n".join(f"  {_describe(item)}" for item in error.errors())
+        lines = "\n".join(f"  {line}" for line in _described(error.errors()))
         raise StageError(f"{path} has parameters that cannot be used:\n{lines}") from None
 
 
+def _described(items: list[dict[str, Any]]) -> list[str]:
+    """A line per wrong parameter; of one that takes several types, a line per type."""
+    return list(dict.fromkeys(_describe(item) for item in items))
+
+
 def _describe(item: dict[str, Any]) -> str:
-    name = ".".join(str(part) for part in item["loc"]) or "the file"
+    # Where a parameter takes several types, pydantic adds the type to the place: list[str].
+    parts = [str(part) for part in item["loc"] if re.fullmatch(r"\w+", str(part))]
+    name = ".".join(parts) or "the file"
     if item["type"] == "extra_forbidden":
         return f"{name}: expected no such parameter. Received: {item['input']!r}. Is it misspelt?"
     if item["type"] == "missing":
         return f"{name}: expected a value. Received: nothing. Add it to the file."
     if item["type"] == "value_error":  # one of our own checks across two values: says it all
         return f"{name}: {item['ctx']['error']}"
-    expected = item["msg"].removeprefix("Input should be ")
+    expected = item["msg"].removeprefix("Input should be ").removeprefix("List should have ")
     if item["type"] == "string_pattern_mismatch":
         expected = f"text of the form {item['ctx']['pattern']}"
     received = item["input"]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from stages.common import plots, plots_images, plots_sets, quality, tables
-from stages.common.sections import Clean
 from stages.common.plots_images import Strip, caption
+from stages.common.sections import Clean
 
 REJECTED = 8  # rejected files shown of each reason
 SAMPLES = 72  # kept pictures shown, an equal share of each class
