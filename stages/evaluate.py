@@ -1,6 +1,6 @@
 """Predicts val and test with the trained model and judges the predictions.
 
-Reads:  --dataset; --features, the maps of its splits; --model
+Reads:  --dataset; --features, the maps of its splits, if the backbone is frozen; --model
 Writes: --predictions, a folder with val.csv and test.csv; --metrics; --curves, a folder: CSVs of
         the test's mean curves, for `dvc plots diff`; --plots, a folder: the same as pictures
 Params: compute
@@ -14,6 +14,7 @@ from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
 from stages.nn.classifier import load_classifier
 from stages.nn.features import predict, read_maps
+from stages.nn.pixels import predict_pixels
 from stages.nn.runtime import configure
 
 JUDGED = ("val", "test")
@@ -72,11 +73,13 @@ def main(argv: list[str] | None = None) -> None:
     with atomic_folder(args.predictions) as folder, atomic_folder(args.plots) as pictures:
         for name in JUDGED:
             split = tables.Dataset(args.dataset / name)
-            maps = read_maps(args.features / f"{name}.npy", split)
             truths[name] = split.label
-            probabilities[name] = predict(classifier.head, maps, params.compute.batch_size).astype(
-                np.float64
-            )
+            if classifier.frozen:
+                maps = read_maps(args.features / f"{name}.npy", split)
+                found = predict(classifier.head, maps, params.compute.batch_size)
+            else:
+                found = predict_pixels(classifier.model, split, params.compute.batch_size)
+            probabilities[name] = found.astype(np.float64)
             tables.write_predictions(folder / f"{name}.csv", split, probabilities[name])
             results[name] = metrics.evaluate(split.label, probabilities[name], class_names, name)
             if results[name]["n_examples"] != split.n:

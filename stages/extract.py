@@ -3,7 +3,7 @@
 Reads:  --dataset, a folder with train, val and test
 Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics; --plots, a folder:
         the augmented views, and what the backbone sees in the plane
-Params: seed, augment, compute, model.backbone, model.weights, model.layer
+Params: seed, augment, compute, model.backbone, model.weights, model.layer, model.trainable
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from stages.common import cli, images, plots, plots_images, tables
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
-from stages.common.sections import Augment
+from stages.common.sections import Augment, caches_maps
 from stages.nn.augment import build_augmenter
 from stages.nn.backbones import build_backbone
 from stages.nn.features import write_maps
@@ -22,6 +22,8 @@ from stages.nn.runtime import configure
 
 SHOWN_PICTURES = 6  # columns of the picture of views
 SHOWN_VIEWS = 6  # its rows, at most
+NO_MAPS_FILE = "no_maps.txt"
+NO_MAPS = "The backbone starts from random weights and is trained itself: no maps to cache.\n"
 MAP_POINTS = 3000  # pictures drawn in the plane
 
 
@@ -87,9 +89,10 @@ def main(argv: list[str] | None = None) -> None:
         params.model.backbone, first.shape[:2], params.model.weights, params.model.layer
     )
     augmenter = build_augmenter(params.augment, params.seed)
+    cached = caches_maps(params.model.trainable, params.model.weights)
+    shapes, explained = {}, None
     with atomic_folder(args.features) as folder, atomic_folder(args.plots) as pictures:
-        shapes = {}
-        for name, split in splits.items():
+        for name, split in splits.items() if cached else ():
             views = params.augment.views if name == "train" else 1
             shapes[name] = write_maps(
                 folder / f"{name}.npy",
@@ -100,25 +103,28 @@ def main(argv: list[str] | None = None) -> None:
                 params.compute.batch_size,
             )
         draw_views(pictures / "views.png", train, params.augment, params.seed)
-        explained = draw_plane(pictures / "plane.png", folder / "train.npy", train)
+        if cached:
+            explained = draw_plane(pictures / "plane.png", folder / "train.npy", train)
+        else:
+            (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
+    network = " + ".join(params.model.backbones)
+    passes = sum(shape[0] * shape[1] for shape in shapes.values())
+    size = sum(int(np.prod(shape)) * 2 for shape in shapes.values())
     write_json(
         args.metrics,
         {
-            "backbone": params.model.backbone,
+            "backbone": network,
             "parameters": backbone.count_params(),
-            "map_shape": list(shapes["train"][2:]),
-            "views": params.augment.views,
-            "pictures": {name: shape[0] for name, shape in shapes.items()},
-            "bytes": sum(int(np.prod(shape)) * 2 for shape in shapes.values()),
+            "map_shape": list(backbone.output_shape[1:]),
+            "views": params.augment.views if cached else None,
+            "pictures": {name: split.n for name, split in splits.items()},
+            "bytes": size,
             "explained_variance": explained,
         },
     )
-    passes = sum(shape[0] * shape[1] for shape in shapes.values())
-    size = sum(np.prod(shape) * 2 for shape in shapes.values()) / 1e6
-    shape = "x".join(str(part) for part in shapes["train"][2:])
-    cli.summary(
-        "extract", f"{passes:,} views through {params.model.backbone}, maps {shape}, {size:,.0f} MB"
-    )
+    shape = "x".join(str(part) for part in backbone.output_shape[1:])
+    done = f"{passes:,} views through {network}, maps {shape}, {size / 1e6:,.0f} MB"
+    cli.summary("extract", done if cached else f"nothing to cache: {network} starts from random")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Shows what the model looked at, on right and wrong test pictures of each class.
 
-Reads:  --dataset; --features, the maps of its splits; --model; --predictions, its folder
+Reads:  --dataset; --features, the maps of its splits, if the backbone is frozen; --model;
+        --predictions, its folder
 Writes: --plots, a folder: one picture per class, and summary.png with one picture of each kind;
         --metrics
 Params: gradcam, compute, seed
 """
 
 import re
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
 from stages.nn.classifier import Classifier, load_classifier
-from stages.nn.features import read_maps
+from stages.nn.features import cached_maps, read_maps
 from stages.nn.gradcam import grad_cam, overlay
+from stages.nn.pixels import fresh_maps
 from stages.nn.runtime import configure
 
 SUMMARY_PICTURES = 6  # at most, in each row of summary.png
@@ -47,7 +50,7 @@ def choose_rows(predictions: pd.DataFrame, label: str, per_class: int) -> dict[s
 def explain(
     classifier: Classifier,
     dataset: tables.Dataset,
-    maps: np.ndarray,
+    maps_at: Callable[[list[int]], np.ndarray],
     predictions: pd.DataFrame,
     rows: list[int],
     opacity: float,
@@ -62,7 +65,7 @@ def explain(
         return []
     found = dataset.png_at(rows)
     predicted = [classifier.class_names.index(predictions.loc[row, "predicted"]) for row in rows]
-    heats = grad_cam(classifier.head, maps[rows, 0].astype(np.float32), np.array(predicted))
+    heats = grad_cam(classifier.head, maps_at(rows), np.array(predicted))
     results = []
     for row, heat in zip(rows, heats, strict=True):
         pixels = images.decode_png(found[row])
@@ -116,7 +119,10 @@ def main(argv: list[str] | None = None) -> None:
     configure(params.seed, params.compute.threads)
     classifier = load_classifier(args.model)
     dataset = tables.Dataset(args.dataset / "test")
-    maps = read_maps(args.features / "test.npy", dataset)
+    if classifier.frozen:
+        maps_at = cached_maps(read_maps(args.features / "test.npy", dataset))
+    else:
+        maps_at = fresh_maps(classifier.backbone, dataset)
     predictions = tables.read_predictions(args.predictions / "test.csv", classifier.class_names)
     if list(predictions["image_id"]) != list(dataset.image_id):
         raise StageError(
@@ -128,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
         for label in cli.progress(classifier.class_names, "explaining", unit="class"):
             chosen = choose_rows(predictions, label, params.gradcam.per_class)
             shown = {
-                kind: explain(classifier, dataset, maps, predictions, rows, params.gradcam.opacity)
+                kind: explain(classifier, dataset, maps_at, predictions, rows, params.gradcam.opacity)
                 for kind, rows in chosen.items()
             }
             counts[label] = {kind: len(items) for kind, items in shown.items()}

@@ -1,45 +1,104 @@
-"""Trains a head on the maps and saves the one complete model, pixels to probabilities.
+"""Trains a head on the maps, tunes the backbone if asked to, and saves the one complete model.
 
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
         with one row per epoch; --plot, its curves; --drawing, the head's layers; --attention,
         where it looks on validation pictures; --metrics
-Params: seed, oversample.method (smote mixes here), model, train, compute.threads,
+Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads,
         split.image_size, split.resize, clean.max_pixels
 """
 
 from pathlib import Path
 
+import keras
+import numpy as np
+
 from stages.common import cli, plots, plots_layers, tables
 from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
-from stages.common.params import read_params
-from stages.common.sections import Model, Train
+from stages.common.idle import idle_settings
+from stages.common.params import Params, read_params
 from stages.nn.attention_maps import draw_attention
+from stages.nn.augment import build_augmenter, build_mixer
 from stages.nn.backbones import build_backbone
+from stages.nn.blocks import set_trainable
 from stages.nn.classifier import compose, save_classifier
 from stages.nn.description import boxes, save_description
-from stages.nn.features import MapBatches, read_maps
+from stages.nn.features import MapBatches, cached_maps, read_maps
 from stages.nn.heads import build_head
+from stages.nn.pixels import PackedPictures, PixelBatches, fresh_maps
 from stages.nn.runtime import configure
 from stages.nn.smote import find_mixtures
 from stages.nn.training import best_epoch, fit
+from stages.nn.tuning import TunedNetwork, tune, warmup_settings
+
+WARMUP_EPOCHS = 20  # of a pretrained backbone's head, where train.warmup_epochs is null
 
 
-def warn_of_idle_settings(model: Model, train: Train) -> None:
-    """Says which settings have no effect in the chosen mode."""
-    if model.attention == "pool" and model.head.pooling != "avg":
-        cli.warn("train", "model.head.pooling has no effect with model.attention: pool")
-    if train.rise_epochs and train.schedule != "cosine":
-        cli.warn("train", f"train.rise_epochs has no effect with schedule: {train.schedule}")
-    if train.weight_decay and train.optimizer == "adam":
-        cli.warn("train", "train.weight_decay has no effect with optimizer: adam; adamw has it")
-    if train.schedule == "plateau" and train.plateau_patience >= train.patience:
-        cli.warn(
-            "train",
-            f"train.plateau_patience: {train.plateau_patience} has no effect with "
-            f"train.patience: {train.patience}, which ends the training first",
+def map_batches(maps: dict, splits: dict, sampling: dict, params: Params) -> dict[str, MapBatches]:
+    """Batches of cached maps, of train and val."""
+    mixtures = {}
+    if params.oversample.method == "smote":
+        rows, occurrences, _ = sampling["train"]
+        label = splits["train"].label
+        mixtures["train"] = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
+    return {
+        name: MapBatches(
+            maps[name],
+            split.label,
+            len(split.class_names),
+            sampling[name],
+            params.train.batch_size,
+            params.seed,
+            mixtures.get(name),
         )
+        for name, split in splits.items()
+    }
+
+
+def tune_on_pixels(
+    backbone: keras.Model,
+    head: keras.Model,
+    splits: dict,
+    sampling: dict,
+    folder: Path,
+    params: Params,
+    history: list[dict],
+) -> list[dict]:
+    """Tunes backbone and head after the warm-up in `history`; `folder` is on the disk to use."""
+    augmenter = build_augmenter(params.augment, params.seed)
+    mixer = build_mixer(params.augment, params.seed)
+    network = TunedNetwork(backbone, head, augmenter, mixer)
+    packed = {name: PackedPictures(split, folder) for name, split in splits.items()}
+    batches = {
+        name: PixelBatches(
+            packed[name],
+            split.label,
+            len(split.class_names),
+            sampling[name],
+            params.train.batch_size,
+            params.seed,
+        )
+        for name, split in splits.items()
+    }
+    pretrained = params.model.pretrained
+    history = tune(network, params.train, pretrained, batches["train"], batches["val"], history)
+    for pictures in packed.values():
+        pictures.close()
+    return history
+
+
+def save(folder: Path, model: keras.Model, class_names: list[str], params: Params) -> None:
+    """Writes everything that stands in the folder of the model."""
+    save_description(folder, model)
+    card = {
+        "class_names": class_names,
+        "image_size": list(params.split.image_size),
+        "resize": params.split.resize,
+        "max_pixels": params.clean.max_pixels,
+        "params": params.model.model_dump(),
+    }
+    save_classifier(folder, model, card)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -47,68 +106,54 @@ def main(argv: list[str] | None = None) -> None:
     outputs = ("model", "history", "plot", "drawing", "attention", "metrics")
     args = cli.parse_paths(__doc__, argv, *inputs, *outputs)
     params = read_params(args.params)
-    warn_of_idle_settings(params.model, params.train)
+    for text in idle_settings(params.model, params.train, params.augment.views):
+        cli.warn("train", text)
     configure(params.seed, params.compute.threads)
-    splits, maps = {}, {}
-    for name in ("train", "val"):
-        splits[name] = tables.Dataset(args.dataset / name)
-        maps[name] = read_maps(Path(args.features) / f"{name}.npy", splits[name])
+    splits = {name: tables.Dataset(args.dataset / name) for name in ("train", "val")}
     class_names = splits["train"].class_names
     sampling = {
         "train": tables.read_sampling(args.sampling),
         "val": tables.Sampling.plain(splits["val"].n),
     }
-    mixtures = {}
-    if params.oversample.method == "smote":
-        rows, occurrences, _ = sampling["train"]
-        label = splits["train"].label
-        mixtures["train"] = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
-    batches = {
-        name: MapBatches(
-            maps[name],
-            splits[name].label,
-            len(class_names),
-            sampling[name],
-            params.train.batch_size,
-            params.seed,
-            mixtures.get(name),
-        )
-        for name in splits
-    }
     # Before the head, so that weights: none draws the same numbers as in the extract stage.
     backbone = build_backbone(
         params.model.backbone, params.split.image_size, params.model.weights, params.model.layer
     )
-    map_shape = maps["train"].shape[2:]
-    if backbone.output_shape[1:] != map_shape:
-        raise StageError(
-            f"Expected maps of {params.model.backbone}, {backbone.output_shape[1:]}. Received: "
-            f"{map_shape} in {args.features}. Run `dvc repro extract`."
-        )
+    name = " + ".join(params.model.backbones)
+    set_trainable(backbone, params.model.trainable, params.model.weights)
+    map_shape = backbone.output_shape[1:]
     head = build_head(map_shape, len(class_names), params.model.attention, params.model.head)
-    history = fit(head, params.train, batches["train"], batches["val"])
+    tuned = params.model.trainable != "none"
+    warmup = params.train.warmup_epochs
+    warmup = WARMUP_EPOCHS if warmup is None and params.model.pretrained else warmup or 0
+    history = []
+    maps_at = fresh_maps(backbone, splits["val"])
+    if not tuned or warmup:
+        maps = {name: read_maps(args.features / f"{name}.npy", splits[name]) for name in splits}
+        if maps["train"].shape[2:] != map_shape:
+            raise StageError(
+                f"Expected maps of {name}, {map_shape}. Received: {maps['train'].shape[2:]} in "
+                f"{args.features}. Run `dvc repro extract`."
+            )
+        settings = warmup_settings(params.train, warmup) if tuned else params.train
+        batches = map_batches(maps, splits, sampling, params)
+        history = fit(head, settings, batches["train"], batches["val"])
+        maps_at = maps_at if tuned else cached_maps(maps["val"])
+    if tuned:
+        disk = args.model.parent
+        history = tune_on_pixels(backbone, head, splits, sampling, disk, params, history)
     best = best_epoch(history, params.train.monitor)
+    model = compose(backbone, head)
     with atomic_folder(args.model) as folder:
-        model = compose(backbone, head)
-        save_description(folder, model)
-        save_classifier(
-            folder,
-            model,
-            {
-                "class_names": class_names,
-                "image_size": list(params.split.image_size),
-                "resize": params.split.resize,
-                "max_pixels": params.clean.max_pixels,
-                "params": params.model.model_dump(),
-            },
-        )
+        save(folder, model, class_names, params)
     tables.write_history(args.history, history)
     columns = {name: [row[name] for row in history] for name in history[0]}
     loss_name = "focal" if params.train.loss == "focal" else "cross-entropy"
     plots.history(args.plot, columns, best["epoch"], loss_name)
-    kind = f"Head on {params.model.backbone}: {head.count_params():,} parameters"
-    plots_layers.layers(args.drawing, kind, boxes(head))
-    draw_attention(args.attention, head, splits["val"], maps["val"])
+    title = f"Head on {name}: {head.count_params():,} parameters"
+    plots_layers.layers(args.drawing, title, boxes(head))
+    draw_attention(args.attention, head, splits["val"], maps_at)
+    trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     kept = {name: value for name, value in best.items() if name not in ("epoch", "learning_rate")}
     write_json(
         args.metrics,
@@ -117,12 +162,13 @@ def main(argv: list[str] | None = None) -> None:
             "best_epoch": best["epoch"],
             "head_parameters": head.count_params(),
             "backbone_parameters": backbone.count_params(),
+            "trained_parameters": trained,
         }
         | kept,
     )
     cli.summary(
         "train",
-        f"{head.count_params():,} parameters, {len(history)} epochs, best {best['epoch']}: "
+        f"{trained:,} parameters trained, {len(history)} epochs, best {best['epoch']}: "
         f"val_loss {best['val_loss']:.4f}, val_accuracy {best['val_accuracy']:.4f}",
     )
 

@@ -1,20 +1,15 @@
 """Fitting a head: losses, early stopping, which weights are kept, averaged weights."""
 
-import re
-
 import numpy as np
 import pytest
-from conftest import ROOT
 from sklearn.metrics import f1_score
 from training_sets import PLAIN, TRAIN, batches_of, sampling_of, separable
 
 from stages.common.errors import StageError
-from stages.common.params import read_params
 from stages.nn import heads
 from stages.nn.features import MapBatches, predict
 from stages.nn.runtime import configure
 from stages.nn.training import best_epoch, build_loss, fit
-from stages.train import warn_of_idle_settings
 
 
 def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
@@ -211,25 +206,3 @@ def test_averaged_weights_are_evaluated_and_kept():
         # The steps themselves go on from the plain weights.
         losses = [row["loss"] for row in history[: len(averaged)]]
         assert [row["loss"] for row in averaged] == pytest.approx(losses, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"rise_epochs": 2}, r"rise_epochs has no effect with schedule: constant"),
-        ({"weight_decay": 0.1}, r"weight_decay has no effect with optimizer: adam;"),
-        (
-            {"schedule": "plateau", "plateau_patience": 5, "patience": 5},
-            r"plateau_patience: 5 has no effect with train\.patience: 5",
-        ),
-        ({"rise_epochs": 2, "schedule": "cosine"}, None),
-        ({"weight_decay": 0.1, "optimizer": "lion"}, None),
-        ({"schedule": "plateau", "plateau_patience": 4, "patience": 5}, None),
-        ({}, None),
-    ],
-)
-def test_idle_settings_are_told(capsys, changes, message):
-    model = read_params(ROOT / "params.yaml").model
-    warn_of_idle_settings(model, TRAIN.model_copy(update=changes))
-    told = capsys.readouterr().err
-    assert re.search(message, told) if message else told == ""

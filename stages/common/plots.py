@@ -147,9 +147,14 @@ def stacked_bars(
 
 
 def history(
-    path: Path, rows: dict[str, Sequence[float]], best_epoch: int, loss: str = "cross-entropy"
+    path: Path, rows: dict[str, Sequence], best_epoch: int, loss: str = "cross-entropy"
 ) -> None:
-    """Loss and accuracy by epoch, training and validation, with the kept epoch marked."""
+    """Loss and accuracy by epoch, training and validation, with the kept epoch marked.
+
+    Where there is a column `phase`, a line stands between the warm-up and the tuning.
+    """
+    phases = list(rows.get("phase", []))
+    warmup = phases.count("warm-up")
     with drawing(path, 10, 4, 1, 2) as (figure, axes):
         for ax, metric, unit in zip(
             axes, ("loss", "accuracy"), (f"{loss} (nats)", "fraction"), strict=True
@@ -159,6 +164,8 @@ def history(
             ax.axvline(
                 best_epoch, color="#555555", linestyle=":", label=f"kept: epoch {best_epoch}"
             )
+            if 0 < warmup < len(phases):
+                ax.axvline(warmup + 0.5, color="#bbbbbb", label="backbone tuned from here")
             ax.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric}, {unit}")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0].set_ylim(bottom=0)

@@ -28,6 +28,7 @@ class Classifier:
         image_size: (height, width) in px.
         resize: how pictures were brought to that size: stretch, crop or pad.
         max_pixels: limit on the pictures' width x height.
+        frozen: whether the backbone is as it was when the maps were cached.
     """
 
     model: keras.Model
@@ -37,6 +38,7 @@ class Classifier:
     image_size: tuple[int, int]
     resize: str
     max_pixels: int
+    frozen: bool
 
 
 def compose(backbone: keras.Model, head: keras.Model) -> keras.Model:
@@ -91,6 +93,7 @@ def load_classifier(folder: Path) -> Classifier:
         tuple(card["image_size"]),
         card["resize"],
         card["max_pixels"],
+        card["params"]["trainable"] == "none",
     )
 
 

@@ -1,5 +1,6 @@
 """Maps of a frozen backbone: computed once per picture and view, kept on disk, read by batch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -9,8 +10,8 @@ import tensorflow as tf
 from stages.common import cli
 from stages.common.errors import StageError
 from stages.common.files import atomic_file
-from stages.common.images import decode_png
 from stages.common.tables import Dataset, Sampling
+from stages.nn.pixels import decode_batch
 
 FLOAT16_MAX = 65504.0
 
@@ -52,7 +53,7 @@ def write_maps(
     with atomic_file(path) as temporary:
         array = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
         with cli.progress(None, f"features {path.stem}", dataset.n) as bar:
-            batches = cli.parallel_map(_decode_batch, dataset.png_batches(batch_size))
+            batches = cli.parallel_map(decode_batch, dataset.png_batches(batch_size))
             for pixels in batches:
                 stop = start + len(pixels)
                 for view in range(views):
@@ -91,6 +92,11 @@ def read_maps(path: Path, dataset: Dataset) -> np.ndarray:
             f"{array.shape}. Rebuild it with `dvc repro extract`."
         )
     return array
+
+
+def cached_maps(maps: np.ndarray) -> Callable[[list[int]], np.ndarray]:
+    """A function from rows to the maps of their plain view: float32 (len(rows), h, w, c)."""
+    return lambda rows: maps[rows, 0].astype(np.float32)
 
 
 def predict(head: keras.Model, maps: np.ndarray, batch_size: int) -> np.ndarray:
@@ -158,8 +164,3 @@ class MapBatches(keras.utils.PyDataset):
         self.epoch += 1
         order = np.random.default_rng([self.seed, self.epoch])
         self.order = order.permutation(len(self.order))
-
-
-def _decode_batch(encoded: list[bytes]) -> np.ndarray:
-    """float32 (batch, height, width, 3) of PNG bytes."""
-    return np.stack([decode_png(data) for data in encoded]).astype(np.float32)

@@ -35,7 +35,9 @@ def build_rate(train: Train, steps: int) -> Rate:
     return rate
 
 
-def build_optimizer(train: Train, steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    train: Train, steps: int, factors: dict[int, float] | None = None
+) -> keras.optimizers.Optimizer:
     """The optimizer with its schedule.
 
     Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019,
@@ -46,15 +48,51 @@ def build_optimizer(train: Train, steps: int) -> keras.optimizers.Optimizer:
     Args:
         train: the section train of params.yaml.
         steps: batches per epoch.
+        factors: on the learning rate, by `id` of the weight; 1 for those that are not in it.
     """
     options = {"learning_rate": build_rate(train, steps)}
     if train.ema:
         options |= {"use_ema": True, "ema_momentum": train.ema}
-    if train.optimizer == "adam":
-        return keras.optimizers.Adam(**options)
-    if train.weight_decay is not None:
-        options["weight_decay"] = train.weight_decay
     if train.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=0.9, nesterov=True, **options)
-    kinds = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
-    return kinds[train.optimizer](**options)
+        options |= {"momentum": 0.9, "nesterov": True}
+    if train.optimizer != "adam" and train.weight_decay is not None:
+        options["weight_decay"] = train.weight_decay
+    kinds = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "sgd": keras.optimizers.SGD,
+        "lion": keras.optimizers.Lion,
+    }
+    kind = kinds[train.optimizer]
+    if factors and set(factors.values()) != {1.0}:
+        return _with_factors(kind, factors)(**options)
+    return kind(**options)
+
+
+def _with_factors(
+    kind: type[keras.optimizers.Optimizer], factors: dict[int, float]
+) -> type[keras.optimizers.Optimizer]:
+    """An optimizer whose learning rate differs by weight, for its weight decay too.
+
+    Scaling gradients instead would do nothing: Adam's steps do not depend on their size.
+    """
+
+    class Scaled(kind):
+        def __init__(self, **options):
+            super().__init__(**options)
+            # Keras takes it off at the full rate; below it is taken off at the weight's own.
+            self._share, self.weight_decay = self.weight_decay, None
+
+        def build(self, variables):
+            super().build(variables)
+            self._scales = [factors.get(id(variable), 1.0) for variable in variables]
+
+        def update_step(self, gradient, variable, learning_rate):
+            # TensorFlow's own variable comes here, not the one that Keras made.
+            rate = learning_rate * self._scales[self._get_variable_index(variable)]
+            if self._share:
+                share = keras.ops.cast(rate * self._share, variable.dtype)
+                self.assign_sub(variable, share * variable)
+            super().update_step(gradient, variable, rate)
+
+    return Scaled

@@ -1,4 +1,4 @@
-"""Fitting a head on maps: loss, callbacks, and which epoch is kept."""
+"""Fitting a model: loss, callbacks, and which epoch is kept."""
 
 import math
 
@@ -8,7 +8,6 @@ from tqdm import tqdm
 from stages.common import cli
 from stages.common.errors import StageError
 from stages.common.sections import Train
-from stages.nn.features import MapBatches
 from stages.nn.schedules import build_optimizer
 
 
@@ -109,31 +108,42 @@ def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
 
 
 def fit(
-    head: keras.Model, train: Train, batches: MapBatches, val_batches: MapBatches
+    model: keras.Model,
+    train: Train,
+    batches: keras.utils.PyDataset,
+    val_batches: keras.utils.PyDataset,
+    factors: dict[int, float] | None = None,
 ) -> list[dict]:
-    """Fits the head; it ends with the weights of the epoch that is best by `train.monitor`.
+    """Fits a model; it ends with the weights of the epoch that is best by `train.monitor`.
 
     With `train.ema` these are the averaged weights. Statistics of batch normalisation are not
     averaged: they are a moving average already.
+
+    Args:
+        model: a head, or the backbone and head of `tuning.py`.
+        train: the section train of params.yaml.
+        batches: an epoch of training; calls of on_epoch_begin shuffle it.
+        val_batches: of validation.
+        factors: on the learning rate, by `id` of the weight; 1 for those that are not in it.
 
     Returns:
         One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
         and f1_macro and val_f1_macro if one is monitored. `loss` is the mean of weight times loss
         over the samples; the other metrics are unweighted.
     """
-    head.compile(
-        optimizer=build_optimizer(train, len(batches)),
+    model.compile(
+        optimizer=build_optimizer(train, len(batches), factors),
         loss=build_loss(train),
         metrics=build_metrics(train),
     )
     with cli.progress(None, "training", train.epochs, unit="epoch") as bar:
         recorder = Recorder(bar)  # first, so that it sees the rate that the epoch was made with
-        head.fit(
+        model.fit(
             batches,
             validation_data=val_batches,
             epochs=train.epochs,
             callbacks=[recorder, *build_callbacks(train)],
-            shuffle=False,  # MapBatches shuffles samples; this would shuffle whole batches
+            shuffle=False,  # the batches shuffle samples; this would shuffle whole batches
             verbose=0,
         )
     return recorder.rows
