@@ -129,12 +129,15 @@ def main(argv: list[str] | None = None) -> None:
             f"Expected predictions of the pictures in {args.dataset}/test. Received: others. Run "
             "`dvc repro evaluate`."
         )
+    opacity = params.gradcam.opacity
     counts, summary, focus, used = {}, {"right": [], "wrong": []}, [], set()
     with atomic_folder(args.plots) as folder:
         for label in cli.progress(classifier.class_names, "explaining", unit="class"):
             chosen = choose_rows(predictions, label, params.gradcam.per_class)
             shown = {
-                kind: explain(classifier, dataset, maps_at, predictions, rows, params.gradcam.opacity)
+                kind: explain(
+                    classifier, dataset, maps_at, predictions, rows, params.gradcam.opacity
+                )
                 for kind, rows in chosen.items()
             }
             counts[label] = {kind: len(items) for kind, items in shown.items()}

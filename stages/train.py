@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from stages.nn.blocks import set_trainable
 
 from stages.common import cli, plots, plots_layers, tables
 from stages.common.errors import StageError
@@ -21,71 +22,17 @@ from stages.common.params import Params, read_params
 from stages.nn.attention_maps import draw_attention
 from stages.nn.augment import build_augmenter, build_mixer
 from stages.nn.backbones import build_backbone
-from stages.nn.blocks import set_trainable
 from stages.nn.classifier import compose, save_classifier
 from stages.nn.description import boxes, save_description
-from stages.nn.features import MapBatches, cached_maps, read_maps
+from stages.nn.features import cached_maps, map_batches, read_maps
 from stages.nn.heads import build_head
-from stages.nn.pixels import PackedPictures, PixelBatches, fresh_maps
+from stages.nn.pixels import fresh_maps, pixel_batches
 from stages.nn.runtime import configure
 from stages.nn.smote import find_mixtures
 from stages.nn.training import best_epoch, fit
 from stages.nn.tuning import TunedNetwork, tune, warmup_settings
 
 WARMUP_EPOCHS = 20  # of a pretrained backbone's head, where train.warmup_epochs is null
-
-
-def map_batches(maps: dict, splits: dict, sampling: dict, params: Params) -> dict[str, MapBatches]:
-    """Batches of cached maps, of train and val."""
-    mixtures = {}
-    if params.oversample.method == "smote":
-        rows, occurrences, _ = sampling["train"]
-        label = splits["train"].label
-        mixtures["train"] = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
-    return {
-        name: MapBatches(
-            maps[name],
-            split.label,
-            len(split.class_names),
-            sampling[name],
-            params.train.batch_size,
-            params.seed,
-            mixtures.get(name),
-        )
-        for name, split in splits.items()
-    }
-
-
-def tune_on_pixels(
-    backbone: keras.Model,
-    head: keras.Model,
-    splits: dict,
-    sampling: dict,
-    folder: Path,
-    params: Params,
-    history: list[dict],
-) -> list[dict]:
-    """Tunes backbone and head after the warm-up in `history`; `folder` is on the disk to use."""
-    augmenter = build_augmenter(params.augment, params.seed)
-    mixer = build_mixer(params.augment, params.seed)
-    network = TunedNetwork(backbone, head, augmenter, mixer)
-    packed = {name: PackedPictures(split, folder) for name, split in splits.items()}
-    batches = {
-        name: PixelBatches(
-            packed[name],
-            split.label,
-            len(split.class_names),
-            sampling[name],
-            params.train.batch_size,
-            params.seed,
-        )
-        for name, split in splits.items()
-    }
-    pretrained = params.model.pretrained
-    history = tune(network, params.train, pretrained, batches["train"], batches["val"], history)
-    for pictures in packed.values():
-        pictures.close()
-    return history
 
 
 def save(folder: Path, model: keras.Model, class_names: list[str], params: Params) -> None:
@@ -135,13 +82,32 @@ def main(argv: list[str] | None = None) -> None:
                 f"Expected maps of {name}, {map_shape}. Received: {maps['train'].shape[2:]} in "
                 f"{args.features}. Run `dvc repro extract`."
             )
+        mixtures = {}
+        if params.oversample.method == "smote":
+            rows, occurrences, _ = sampling["train"]
+            label = splits["train"].label
+            mixtures["train"] = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
+        batches = map_batches(
+            maps, splits, sampling, params.train.batch_size, params.seed, mixtures
+        )
         settings = warmup_settings(params.train, warmup) if tuned else params.train
-        batches = map_batches(maps, splits, sampling, params)
         history = fit(head, settings, batches["train"], batches["val"])
         maps_at = maps_at if tuned else cached_maps(maps["val"])
     if tuned:
-        disk = args.model.parent
-        history = tune_on_pixels(backbone, head, splits, sampling, disk, params, history)
+        augmenter = build_augmenter(params.augment, params.seed)
+        mixer = build_mixer(params.augment, params.seed)
+        batches = pixel_batches(
+            splits, sampling, params.train.batch_size, params.seed, args.model.parent
+        )
+        network = TunedNetwork(backbone, head, augmenter, mixer)
+        history = tune(
+            network,
+            params.train,
+            params.model.pretrained,
+            batches["train"],
+            batches["val"],
+            history,
+        )
     best = best_epoch(history, params.train.monitor)
     model = compose(backbone, head)
     with atomic_folder(args.model) as folder:

@@ -43,7 +43,6 @@ def test_packed_pictures_are_the_dataset_in_any_order(dataset, tmp_path):
     for row in (10, 0, 4, 3, 0):
         assert packed[row] == found[row]
     assert list(tmp_path.iterdir()) == []  # no name: nothing is left behind, whatever happens
-    packed.close()
 
 
 def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_path):

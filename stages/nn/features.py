@@ -164,3 +164,26 @@ class MapBatches(keras.utils.PyDataset):
         self.epoch += 1
         order = np.random.default_rng([self.seed, self.epoch])
         self.order = order.permutation(len(self.order))
+
+
+def map_batches(
+    maps: dict[str, np.ndarray],
+    splits: dict[str, Dataset],
+    sampling: dict[str, Sampling],
+    batch_size: int,
+    seed: int,
+    mixtures: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> dict[str, MapBatches]:
+    """Batches of cached maps of each split; `mixtures` need not have all of them."""
+    return {
+        name: MapBatches(
+            maps[name],
+            split.label,
+            len(split.class_names),
+            sampling[name],
+            batch_size,
+            seed,
+            mixtures.get(name),
+        )
+        for name, split in splits.items()
+    }

@@ -18,7 +18,7 @@ class PackedPictures:
     """The encoded pictures of a split in one file, to be read in any order.
 
     Parquet gives whole row groups: a shuffled batch of 32 would read most of the dataset. The
-    file has no name and is gone when it is closed or the process ends, however it ends.
+    file has no name and is gone with this object, or when the process ends, however it ends.
     """
 
     def __init__(self, dataset: Dataset, folder: Path, batch: int = 256):
@@ -29,7 +29,7 @@ class PackedPictures:
             folder: on whose disk the copy is made; not a folder in memory.
             batch: pictures copied at a time.
         """
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 closed by close()
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 lives as long as this
         lengths = []
         for encoded in dataset.png_batches(batch):
             for data in encoded:
@@ -42,11 +42,6 @@ class PackedPictures:
     def __getitem__(self, row: int) -> bytes:
         """The encoded picture of a row of the dataset."""
         return self._bytes[self._ends[row - 1] if row else 0 : self._ends[row]]
-
-    def close(self) -> None:
-        """Gives the disk space back."""
-        self._bytes.close()
-        self._file.close()
 
 
 class PixelBatches(keras.utils.PyDataset):
@@ -105,6 +100,27 @@ class PixelBatches(keras.utils.PyDataset):
     def _decode(self, index: int) -> np.ndarray:
         rows = self.sampling.rows[self._chosen(index)]
         return np.stack([decode_png(self.pictures[row]) for row in rows])
+
+
+def pixel_batches(
+    splits: dict[str, Dataset],
+    sampling: dict[str, Sampling],
+    batch_size: int,
+    seed: int,
+    folder: Path,
+) -> dict[str, PixelBatches]:
+    """Batches of pixels of each split; copies of the pictures lie on the disk of `folder`."""
+    return {
+        name: PixelBatches(
+            PackedPictures(split, folder),
+            split.label,
+            len(split.class_names),
+            sampling[name],
+            batch_size,
+            seed,
+        )
+        for name, split in splits.items()
+    }
 
 
 def predict_pixels(model: keras.Model, dataset: Dataset, batch_size: int) -> np.ndarray:
