@@ -135,9 +135,7 @@ def main(argv: list[str] | None = None) -> None:
         for label in cli.progress(classifier.class_names, "explaining", unit="class"):
             chosen = choose_rows(predictions, label, params.gradcam.per_class)
             shown = {
-                kind: explain(
-                    classifier, dataset, maps_at, predictions, rows, params.gradcam.opacity
-                )
+                kind: explain(classifier, dataset, maps_at, predictions, rows, opacity)
                 for kind, rows in chosen.items()
             }
             counts[label] = {kind: len(items) for kind, items in shown.items()}
