@@ -10,10 +10,9 @@ from training_sets import PLAIN, TRAIN, batches_of, sampling_of
 
 from stages.common.errors import StageError
 from stages.common.files import sha256_of
-from stages.common.sections import Augment, Head
+from stages.common.sections import Head
 from stages.common.tables import Sampling
 from stages.nn import attention, classifier, heads
-from stages.nn.augment import build_augmenter
 from stages.nn.backbones import build_backbone
 from stages.nn.features import MapBatches
 from stages.nn.gradcam import grad_cam, overlay
@@ -318,41 +317,6 @@ def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
     for epoch in range(3):
         own = sorted(values[6 * epoch : 6 * epoch + 6].tolist())
         assert own == [10 * row + epoch for row in range(6)]
-
-
-def test_augmentation_acts_in_training_only_keeps_the_range_and_follows_the_seed():
-    augment = Augment(
-        views=2,
-        flip=True,
-        rotation=0.1,
-        shift=0.1,
-        zoom=0.1,
-        shear=0.1,
-        brightness=0.3,
-        contrast=0.3,
-        crop=0.0,
-        saturation=0.0,
-        hue=0.0,
-        erasing=0.0,
-        mixup=0.0,
-        cutmix=0.0,
-    )
-    pixels = pixels_of()
-    augmenter = build_augmenter(augment, 1)
-    np.testing.assert_array_equal(augmenter(pixels, training=False), pixels)
-    changed = np.asarray(augmenter(pixels, training=True))
-    assert changed.shape == pixels.shape
-    assert not np.allclose(changed, pixels, atol=20)
-    assert changed.min() >= 0
-    assert changed.max() <= 255
-    np.testing.assert_array_equal(
-        np.asarray(build_augmenter(augment, 1)(pixels, training=True)), changed
-    )
-    still = augment.model_copy(
-        update=dict.fromkeys(("rotation", "shift", "zoom", "shear", "brightness", "contrast"), 0.0)
-        | {"flip": False}
-    )
-    np.testing.assert_array_equal(build_augmenter(still, 1)(pixels, training=True), pixels)
 
 
 def corner_head():
