@@ -8,11 +8,7 @@ Params: seed, augment, oversample.method (smote mixes here), model, train, compu
         split.image_size, split.resize, clean.max_pixels
 """
 
-from pathlib import Path
-
-import keras
 import numpy as np
-from stages.nn.blocks import set_trainable
 
 from stages.common import cli, plots, plots_layers, tables
 from stages.common.errors import StageError
@@ -22,6 +18,7 @@ from stages.common.params import Params, read_params
 from stages.nn.attention_maps import draw_attention
 from stages.nn.augment import build_augmenter, build_mixer
 from stages.nn.backbones import build_backbone
+from stages.nn.blocks import set_trainable
 from stages.nn.classifier import compose, save_classifier
 from stages.nn.description import boxes, save_description
 from stages.nn.features import cached_maps, map_batches, read_maps
@@ -35,17 +32,15 @@ from stages.nn.tuning import TunedNetwork, tune, warmup_settings
 WARMUP_EPOCHS = 20  # of a pretrained backbone's head, where train.warmup_epochs is null
 
 
-def save(folder: Path, model: keras.Model, class_names: list[str], params: Params) -> None:
-    """Writes everything that stands in the folder of the model."""
-    save_description(folder, model)
-    card = {
+def card_of(class_names: list[str], params: Params) -> dict:
+    """What a reader of the model must know beside it."""
+    return {
         "class_names": class_names,
         "image_size": list(params.split.image_size),
         "resize": params.split.resize,
         "max_pixels": params.clean.max_pixels,
         "params": params.model.model_dump(),
     }
-    save_classifier(folder, model, card)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -111,7 +106,8 @@ def main(argv: list[str] | None = None) -> None:
     best = best_epoch(history, params.train.monitor)
     model = compose(backbone, head)
     with atomic_folder(args.model) as folder:
-        save(folder, model, class_names, params)
+        save_description(folder, model)
+        save_classifier(folder, model, card_of(class_names, params))
     tables.write_history(args.history, history)
     columns = {name: [row[name] for row in history] for name in history[0]}
     loss_name = "focal" if params.train.loss == "focal" else "cross-entropy"

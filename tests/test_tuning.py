@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 from conftest import COLOURS, make_picture
-from stages.nn.blocks import set_trainable
 from training_sets import PLAIN, TRAIN
 
 from stages.common import tables
 from stages.common.images import encode_png
 from stages.nn.backbones import build_backbone
+from stages.nn.blocks import set_trainable
 from stages.nn.classifier import compose
 from stages.nn.features import MapBatches, predict, read_maps, write_maps
 from stages.nn.heads import build_head
