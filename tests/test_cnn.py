@@ -77,17 +77,17 @@ class TestBoth:
             build_backbone(["vgg16", name], SIZE, "imagenet")
 
     def test_it_learns_textures_that_have_one_mean(self, name):
-        """Stripes across, stripes along and a chequerboard; 25 steps, then unseen pictures."""
+        """Stripes across, stripes along and a chequerboard; 20 steps, then unseen pictures."""
         keras.utils.set_random_seed(1)
         backbone = build_backbone(name, (32, 32), "none")
         pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
         scores = keras.layers.Dense(3)(pooled)
         model = keras.Model(backbone.input, scores)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"], run_eagerly=True)
-        model.fit(*textures(80, 1), batch_size=16, epochs=5, shuffle=False, verbose=0)
-        _, accuracy = model.evaluate(*textures(60, 2), verbose=0)
-        assert accuracy > 0.9
+        model.compile(keras.optimizers.Adam(1e-3), loss)
+        model.fit(*textures(80, 1), batch_size=16, epochs=4, shuffle=False, verbose=0)
+        pictures, label = textures(60, 2)
+        assert (maps_of(model, pictures).argmax(axis=1) == label).mean() > 0.9
 
 
 def textures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
