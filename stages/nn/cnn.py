@@ -20,7 +20,7 @@ def build_cnn(image_size: tuple[int, int]) -> keras.Model:
     """Builds five blocks of a 3 x 3 convolution and max-pooling, the last with two convolutions.
 
     The plain sequence of VGG (Simonyan and Zisserman 2015, arXiv:1409.1556), thinner, and with a
-    second convolution only where maps are small: at 224 px 0.97e9 multiplications, a fifteenth of
+    second convolution only where maps are small: at 224 px 0.97e9 multiplications, a sixteenth of
     VGG16's.
 
     Args:
