@@ -3,12 +3,14 @@
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
         with one row per epoch; --plot, its curves; --drawing, the head's layers; --attention,
-        where it looks on validation pictures; --metrics
+        a folder: where and at which channels it looks on validation pictures; --metrics
 Params: seed, oversample.method (smote mixes here), model, train, compute.threads,
         split.image_size, split.resize, clean.max_pixels
 """
 
 from pathlib import Path
+
+import numpy as np
 
 from stages.common import cli, plots, plots_layers, tables
 from stages.common.errors import StageError
@@ -20,6 +22,7 @@ from stages.nn.backbones import build_backbone
 from stages.nn.classifier import compose, save_classifier
 from stages.nn.description import boxes, save_description
 from stages.nn.features import MapBatches, read_maps
+from stages.nn.hdf5 import save_hdf5
 from stages.nn.heads import build_head
 from stages.nn.runtime import configure
 from stages.nn.smote import find_mixtures
@@ -102,13 +105,20 @@ def main(argv: list[str] | None = None) -> None:
                 "params": params.model.model_dump(),
             },
         )
+        if params.train.hdf5:
+            save_hdf5(folder, model)
     tables.write_history(args.history, history)
     columns = {name: [row[name] for row in history] for name in history[0]}
     loss_name = "focal" if params.train.loss == "focal" else "cross-entropy"
     plots.history(args.plot, columns, best["epoch"], loss_name)
     kind = f"Head on {params.model.backbone}: {head.count_params():,} parameters"
     plots_layers.layers(args.drawing, kind, boxes(head))
-    draw_attention(args.attention, head, splits["val"], maps["val"])
+    draw_attention(
+        args.attention,
+        head,
+        splits["val"],
+        lambda rows: maps["val"][rows, 0].astype(np.float32),
+    )
     kept = {name: value for name, value in best.items() if name not in ("epoch", "learning_rate")}
     write_json(
         args.metrics,
