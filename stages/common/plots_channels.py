@@ -25,25 +25,27 @@ def channels(
         path: the PNG.
         title: above all.
         weights: float (n_pictures, n_channels).
-        table: float (len(class_names), len(numbers)), mean weights.
+        table: float (len(class_names), len(numbers)), a class's mean weight less the classes' mean.
         class_names: of the table's rows.
         numbers: of the table's columns, the channels'.
         table_title: above the table.
     """
     rows, columns = table.shape
+    most = max(float(np.abs(table).max()), 1e-9)  # one class differs from nothing
     right = 3.2 + COLUMN * max(columns, 12)
     sizes = {"gridspec_kw": {"width_ratios": [4, right]}}
     with drawing(path, 4 + right, max(4.0, 2.2 + ROW * rows), 1, 2, **sizes) as (figure, axes):
         figure.suptitle(title, fontsize=12)
         _draw_order(axes[0], weights)
         ax = axes[1]
-        image = ax.imshow(table, cmap="viridis", aspect="auto", interpolation="nearest")
+        colours = {"cmap": "PuOr_r", "vmin": -most, "vmax": most, "interpolation": "nearest"}
+        image = ax.imshow(table, aspect="auto", **colours)
         ax.set_xticks(range(columns), numbers, rotation=90, fontsize=8)
         ax.set_yticks(range(rows), [shorten(name, 24) for name in class_names], fontsize=9)
         ax.set_title(table_title, fontsize=10)
         ax.set_xlabel("channel, grouped by the class that has most of it")
         ax.grid(visible=False)
-        figure.colorbar(image, ax=ax, label="mean weight")
+        figure.colorbar(image, ax=ax, label="weight less the classes' mean")
 
 
 def _draw_order(ax, weights: np.ndarray) -> None:

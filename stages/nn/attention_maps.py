@@ -98,7 +98,7 @@ def draw_attention(folder: Path, head: keras.Model, dataset: Dataset, maps_at: M
             _draw_channels(inner / "channels.png", head, dataset, maps_at)
             drawn = True
         if not drawn:
-            title = "Attention: none, so that every position and channel counts alike"
+            title = "Attention: none.\nEvery position and every channel counts alike."
             plots_images.image_grid(inner / "none.png", title, [], [])
 
 
@@ -126,7 +126,7 @@ def _draw_positions(path: Path, head: keras.Model, dataset: Dataset, maps_at: Ma
 
 
 def _draw_channels(path: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
-    """All channels' weights in order, and the classes' means of those that differ most."""
+    """All channels' weights in order, and how classes differ in those where they do most."""
     rows = in_turn_by_class(dataset.label, ASKED)
     steps = [rows[start : start + STEP] for start in range(0, len(rows), STEP)]
     weights = np.concatenate([channel_weights(head, maps_at(step)) for step in steps])
@@ -138,10 +138,10 @@ def _draw_channels(path: Path, head: keras.Model, dataset: Dataset, maps_at: Map
     plots_channels.channels(
         path,
         f"Attention: weights of {weights.shape[1]:,} channels, {len(rows)} validation pictures\n"
-        f"typical difference between classes {means.std(axis=0).mean():.2g}, "
+        f"standard deviation between classes {means.std(axis=0).mean():.2g}, "
         f"within a class {within:.2g}",
         weights,
-        means[np.ix_(shown, channels)],
+        (means - means.mean(axis=0))[np.ix_(shown, channels)],
         [dataset.class_names[index] for index in present[shown]],
         channels,
         f"the {len(channels)} channels that differ most between classes{few}",
