@@ -3,7 +3,7 @@
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
         with one row per epoch; --plot, its curves; --drawing, the head's layers; --attention,
-        where it looks on validation pictures; --metrics
+        a folder: where and at which channels it looks on validation pictures; --metrics
 Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads,
         split.image_size, split.resize, clean.max_pixels
 """
@@ -22,6 +22,7 @@ from stages.nn.blocks import set_trainable
 from stages.nn.classifier import compose, save_classifier
 from stages.nn.description import boxes, save_description
 from stages.nn.features import cached_maps, map_batches, read_maps
+from stages.nn.hdf5 import save_hdf5
 from stages.nn.heads import build_head
 from stages.nn.pixels import fresh_maps, pixel_batches
 from stages.nn.runtime import configure
@@ -108,6 +109,8 @@ def main(argv: list[str] | None = None) -> None:
     with atomic_folder(args.model) as folder:
         save_description(folder, model)
         save_classifier(folder, model, card_of(class_names, params))
+        if params.train.hdf5:
+            save_hdf5(folder, model)
     tables.write_history(args.history, history)
     columns = {name: [row[name] for row in history] for name in history[0]}
     loss_name = "focal" if params.train.loss == "focal" else "cross-entropy"

@@ -151,7 +151,7 @@ class Run:
             history="history.csv",
             plot="p/history.png",
             drawing="p/head.png",
-            attention="p/attention.png",
+            attention="p/attention",
             metrics="m/train.json",
         )
 

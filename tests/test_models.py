@@ -127,7 +127,7 @@ def test_every_plot_is_a_picture_of_readable_size(whole_run):
         "split/samples.png",
         "history.png",
         "head.png",
-        "attention.png",
+        "attention/positions.png",
     } <= names
     for file in files:
         with Image.open(file) as image:

@@ -1,4 +1,4 @@
-"""Attention, heads, the composed and saved model, training batches and Grad-CAM."""
+"""Attention, the composed and saved model, training batches and Grad-CAM."""
 
 import json
 import zipfile
@@ -6,7 +6,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from training_sets import PLAIN, TRAIN, batches_of, sampling_of
+from training_sets import sampling_of
 
 from stages.common.errors import StageError
 from stages.common.files import sha256_of
@@ -17,9 +17,7 @@ from stages.nn.backbones import build_backbone
 from stages.nn.features import MapBatches
 from stages.nn.gradcam import grad_cam, overlay
 from stages.nn.runtime import configure
-from stages.nn.training import fit
 
-BLOCKS = ["none", "se", "spatial", "cbam", "gam", "pool", "mha"]
 FULL = Head(
     noise=0.1,
     norm=True,
@@ -30,31 +28,10 @@ FULL = Head(
     l2=1e-3,
     output="auto",
 )
-BOTH = PLAIN.model_copy(update={"pooling": "avgmax"})
-GEM = FULL.model_copy(update={"pooling": "gem"})
 
 
 def maps_of(n=4, shape=(3, 5, 16), seed=0):
     return np.random.default_rng(seed).normal(size=(n, *shape)).astype(np.float32)
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("settings", [PLAIN, FULL, BOTH, GEM])
-def test_every_head_gives_probabilities_and_comes_back_from_disk(
-    tmp_path, block, n_classes, settings
-):
-    head = heads.build_head((3, 5, 16), n_classes, block, settings)
-    found = head(maps_of(), training=False).numpy()
-    assert found.shape == (4, n_classes)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-    assert (found >= 0).all()
-    head.save(tmp_path / "head.keras")
-    again = keras.saving.load_model(tmp_path / "head.keras")
-    np.testing.assert_array_equal(again(maps_of(), training=False).numpy(), found)
-    logits = head.get_layer("logits").output
-    assert logits.shape[-1] == (1 if n_classes == 2 else n_classes)
 
 
 def run_block(block, maps):
@@ -71,7 +48,7 @@ def test_unknown_attention_is_named():
 def test_squeeze_and_excitation_by_hand():
     maps = maps_of()
     model, found = run_block("se", maps)
-    reduce, expand = model.get_layer("se_reduce"), model.get_layer("attention_weights")
+    reduce, expand = model.get_layer("se_reduce"), model.get_layer("channel_weights")
     hidden = np.maximum(maps.mean(axis=(1, 2)) @ reduce.kernel.numpy(), 0)
     weights = 1 / (1 + np.exp(-hidden @ expand.kernel.numpy()))
     np.testing.assert_allclose(found, maps * weights[:, None, None], rtol=1e-4, atol=1e-5)
@@ -134,7 +111,7 @@ def test_global_attention_by_hand():
     reduce[:, 0], expand[0] = [1, 1], [1, -1]  # hidden: 1 + 2 and 3 - 1
     look, last = np.zeros((7, 7, 2, 8), np.float32), np.zeros((7, 7, 8, 2), np.float32)
     look[3, 4, 0, 0], last[3, 3, 0] = 1, [0.5, -1]
-    kernels = {"gam_reduce": reduce, "gam_expand": expand, "gam_look": look}
+    kernels = {"gam_reduce": reduce, "channel_weights": expand, "gam_look": look}
     found, weights = run_with("gam", maps, **kernels, attention_weights=last)
     gated = np.array([[sigmoid(3.0), 2 * sigmoid(-3.0)], [3 * sigmoid(2.0), -sigmoid(-2.0)]])
     right = gated[1, 0]  # what the left position sees; the right one sees the edge, 0
@@ -160,46 +137,6 @@ def test_self_attention_mixes_positions_and_normalises():
     changed[:, 0, 0] += 3 * maps_of(seed=1)[:, 0, 0]
     _, other = run_block("mha", changed)
     assert not np.allclose(found[:, 2, 4], other[:, 2, 4], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("avg", [1.5, -1]),
-        ("max", [3, 0]),
-        ("avgmax", [1.5, -1, 3, 0]),
-        ("gem", [((0 + 1 + 8 + 27) / 4) ** (1 / 3), 1e-6]),
-    ],
-)
-def test_pooling_by_hand(name, expected):
-    maps = np.array([[[[0, 0], [1, -4]], [[2, 0], [3, 0]]]], np.float32)
-    inputs = keras.Input(maps.shape[1:])
-    model = keras.Model(inputs, heads.pool_positions(name, inputs))
-    np.testing.assert_allclose(model(maps).numpy(), [expected], rtol=1e-5)
-    with pytest.raises(ValueError, match="name='mean'"):
-        heads.pool_positions("mean", inputs)
-
-
-def test_the_generalised_mean_has_a_gradient_where_maps_are_zero():
-    maps = np.zeros((2, 1, 2, 2, 2), np.float32)
-    maps[1, 0, 0, 0, 0] = 1
-    head = heads.build_head((2, 2, 2), 2, "none", PLAIN.model_copy(update={"pooling": "gem"}))
-    settings = TRAIN.model_copy(update={"epochs": 1})
-    batches = batches_of(maps, np.array([0, 1]))
-    (row,) = fit(head, settings, batches, batches)
-    assert np.isfinite(row["loss"])
-    assert all(np.isfinite(weight.numpy()).all() for weight in head.weights)
-    heat = grad_cam(head, maps[:, 0], np.array([0, 1]))
-    assert np.isfinite(heat).all()
-
-
-def test_two_classes_share_one_logit():
-    head = heads.build_head((3, 5, 16), 2, "none", PLAIN)
-    maps = maps_of()
-    logit = keras.Model(head.input, head.get_layer("logits").output)(maps).numpy()
-    scores = heads.class_scores(head)(maps).numpy()
-    np.testing.assert_allclose(scores, np.c_[-logit, logit])
-    np.testing.assert_allclose(head(maps).numpy()[:, 1], 1 / (1 + np.exp(-logit[:, 0])), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 Each block takes maps `(batch, height, width, channels)`. All but `pool` return maps of the same
 shape; `pool` returns vectors `(batch, channels)`. No custom layer classes: a saved model opens
-with plain Keras. The layer named `attention_weights` holds what can be read back.
+with plain Keras. Weights that can be read back have a layer: `attention_weights` for positions
+(spatial, cbam, gam, pool, mha), `channel_weights` for channels (se, cbam, gam).
 """
 
 import keras
@@ -31,7 +32,7 @@ def se(maps: keras.KerasTensor) -> keras.KerasTensor:
     channels = maps.shape[-1]
     squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="se_squeeze")(maps)
     hidden = layers.Dense(max(8, channels // REDUCTION), "relu", name="se_reduce")(squeezed)
-    weights = layers.Dense(channels, "sigmoid", name="attention_weights")(hidden)
+    weights = layers.Dense(channels, "sigmoid", name="channel_weights")(hidden)
     return layers.Multiply(name="se_scale")([maps, weights])
 
 
@@ -57,7 +58,8 @@ def cbam(maps: keras.KerasTensor) -> keras.KerasTensor:
     average = layers.GlobalAveragePooling2D(keepdims=True, name="cbam_average")(maps)
     largest = layers.GlobalMaxPooling2D(keepdims=True, name="cbam_largest")(maps)
     both = layers.Add(name="cbam_add")([expand(reduce(average)), expand(reduce(largest))])
-    maps = layers.Multiply(name="cbam_channels")([maps, layers.Activation("sigmoid")(both)])
+    weights = layers.Activation("sigmoid", name="channel_weights")(both)
+    maps = layers.Multiply(name="cbam_channels")([maps, weights])
     return spatial(maps, "cbam")
 
 
@@ -72,7 +74,7 @@ def gam(maps: keras.KerasTensor) -> keras.KerasTensor:
     channels = maps.shape[-1]
     width = max(8, channels // GAM_REDUCTION)
     hidden = layers.Dense(width, "relu", name="gam_reduce")(maps)
-    gates = layers.Dense(channels, "sigmoid", name="gam_expand")(hidden)
+    gates = layers.Dense(channels, "sigmoid", name="channel_weights")(hidden)
     maps = layers.Multiply(name="gam_channels")([maps, gates])
     hidden = layers.Conv2D(width, WINDOW, padding="same", activation="relu", name="gam_look")(maps)
     weights = layers.Conv2D(

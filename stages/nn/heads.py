@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from stages.common.errors import StageError
 from stages.common.sections import Head
 from stages.nn.attention import attend
 
@@ -17,15 +18,25 @@ def build_head(
 
     Args:
         map_shape: (height, width, channels) of the maps.
-        n_classes: 2 gives one sigmoid unit, more give a softmax.
+        n_classes: at least 2.
         attention: a name known to `attention.attend`.
-        head: the section model.head of params.yaml.
+        head: the section model.head of params.yaml. Its output is auto (sigmoid for two classes,
+            else softmax), sigmoid (one unit, the second class; the first is what is left) or
+            softmax (one unit for each class).
 
     Returns:
         A model named "head": float32 maps `(batch, height, width, channels)` in, float32
         probabilities `(batch, n_classes)` out, rows adding up to 1. Its layer "logits" holds the
         scores before the sigmoid `(batch, 1)` or softmax `(batch, n_classes)`.
+
+    Raises:
+        StageError: sigmoid for more than two classes.
     """
+    if head.output == "sigmoid" and n_classes != 2:
+        raise StageError(
+            "Expected two classes with model.head.output: sigmoid. Received: "
+            f"{n_classes} classes. Set model.head.output to auto or softmax."
+        )
     maps = x = keras.Input(map_shape, name="maps")
     if head.noise:
         x = layers.GaussianNoise(head.noise, name="noise")(x)
@@ -42,7 +53,7 @@ def build_head(
         x = layers.Dense(head.units, head.activation, kernel_regularizer=penalty, name="hidden")(x)
         if head.dropout:
             x = layers.Dropout(head.dropout, name="hidden_dropout")(x)
-    if n_classes == 2:
+    if n_classes == 2 and head.output != "softmax":
         logits = layers.Dense(1, kernel_regularizer=penalty, name="logits")(x)
         second = layers.Activation("sigmoid", name="sigmoid")(logits)
         probabilities = layers.Concatenate(name="probabilities")([1.0 - second, second])
