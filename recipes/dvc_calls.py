@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -156,6 +157,21 @@ def _queue() -> tuple[dict[str, list[str]], int]:
     return states, int(active) + int(idle)
 
 
+def _start_worker() -> None:
+    """Lets one worker run the queue in the background, unless there is one."""
+    words = ("queue", "start", "--jobs", "1")
+    # A file, not a pipe: the worker inherits it, and a pipe would be read until the worker ends.
+    with tempfile.TemporaryFile("w+") as output:
+        command = [sys.executable, "-m", "dvc", *words]
+        done = subprocess.run(command, env=_environment(), stdout=output, stderr=output)
+        output.seek(0)
+        if done.returncode:
+            raise StageError(
+                f"Expected `dvc {' '.join(words)}` to start a worker. Received: "
+                f"{output.read().strip()}"
+            )
+
+
 def run_queue(names: list[str]) -> None:
     """Starts the queue and waits until these experiments are done, saying how far it is.
 
@@ -163,7 +179,7 @@ def run_queue(names: list[str]) -> None:
     cores anyway. Where the worker dies, what it was at counts as failed and a new one goes on.
     """
     if names:
-        _dvc("queue", "start", "--jobs", "1")
+        _start_worker()
     seen, alone = {}, 0
     while True:
         states, workers = _queue()
@@ -178,7 +194,7 @@ def run_queue(names: list[str]) -> None:
         if alone == PATIENCE:
             for name in [name for name, state in now.items() if state == "Running"]:
                 _dvc("queue", "kill", name, check=False)
-            _dvc("queue", "start", "--jobs", "1")
+            _start_worker()
             alone = 0
         time.sleep(POLL_SECONDS)
 
