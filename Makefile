@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Stages are started as `python -m stages.NAME`: that python must be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test lint lock clean-venv
+.PHONY: help install repro recipe recipes test lint lock clean-venv
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -18,6 +18,13 @@ install:  ## .venv with the pinned requirements (Python 3.11 to 3.13)
 repro: install  ## the pipeline: runs the stages whose inputs have changed
 	@echo "==> dvc repro"
 	@dvc repro
+
+# SET="model.weights=none train.epochs=1" goes before a recipe's own settings.
+recipe: install  ## one recipe in the workspace: NAME=vgg16_attention, optionally SET="..."
+	@python -m recipes $(NAME) --set $(SET)
+
+recipes: install  ## all recipes as queued experiments, and a table; optionally SET="..."
+	@python -m recipes --all --set $(SET)
 
 test: install  ## the tests and the linter
 	@echo "==> ruff"

@@ -1,88 +1,24 @@
 """The graph under DVC itself, in a copy of the project, on small pictures."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from conftest import ROOT, SMALL, write_params, write_pictures
+from conftest import SMALL, write_params, write_pictures
+from dvc_project import DVC_STAGES, copy_project
 from ruamel.yaml import YAML
 
 from stages.common.files import read_json
 
-DVC_STAGES = list(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
-
-
-class Project:
-    """A copy of the project with a git history of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_AUTHOR_NAME": "test",
-            "GIT_AUTHOR_EMAIL": "test@localhost",
-            "GIT_COMMITTER_NAME": "test",
-            "GIT_COMMITTER_EMAIL": "test@localhost",
-            "DVC_NO_ANALYTICS": "1",
-        }
-
-    def call(self, *words: str, fails=False) -> str:
-        done = subprocess.run(
-            words,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
-        assert (done.returncode != 0) == fails, done.stdout
-        return done.stdout
-
-    def ran(self, output: str) -> list[str]:
-        return [s for s in DVC_STAGES if f"> python -m stages.{s} " in output]
-
-    def lock(self) -> dict:
-        return YAML(typ="safe").load(self.folder / "dvc.lock")
-
-    def outputs(self) -> dict:
-        """Stage and path to checksum, of everything that dvc.lock holds."""
-        return {
-            (stage, out["path"]): out.get("md5")
-            for stage, entry in self.lock()["stages"].items()
-            for out in entry["outs"]
-        }
-
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project") / "copy"
-    folder.mkdir()
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
-            shutil.copyfile(ROOT / name, target)
-    made = Project(folder)
-    write_pictures(folder / "data/source", {"cat": 24, "dog": 12})
-    write_params(folder / "params.yaml", **SMALL)
-    made.call("git", "init", "-q", "-b", "main")
-    made.call("git", "add", "-A")
-    made.call("git", "commit", "-qm", "start")
+    made = copy_project(tmp_path_factory.mktemp("project") / "copy")
+    write_pictures(made.folder / "data/source", {"cat": 24, "dog": 12})
+    write_params(made.folder / "params.yaml", **SMALL)
+    made.commit("start")
     made.first = made.call("dvc", "repro")
-    made.call("git", "add", "-A")
-    made.call("git", "commit", "-qm", "results")
+    made.commit("results")
     return made
 
 

@@ -105,11 +105,24 @@ def read_params(path: Path) -> Params:
         ) from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise StageError(f"Expected {path} to be YAML. Received: {error}") from None
+    return check_params(content, str(path))
+
+
+def check_params(content: Any, source: str) -> Params:
+    """Checks the whole content of params.yaml, whatever it was read from.
+
+    Args:
+        content: as YAML gives it.
+        source: what the error message is to name as the place of the parameters.
+
+    Raises:
+        StageError: as `read_params`.
+    """
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _described(error.errors()))
-        raise StageError(f"{path} has parameters that cannot be used:\n{lines}") from None
+        raise StageError(f"{source} has parameters that cannot be used:\n{lines}") from None
 
 
 def _described(items: list[dict[str, Any]]) -> list[str]:
