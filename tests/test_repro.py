@@ -133,7 +133,7 @@ def test_a_second_run_does_nothing(project):
 
 def test_another_head_leaves_data_and_features_alone(project):
     output = project.call("dvc", "exp", "run", "-n", "with-mha", "-S", "model.attention=mha")
-    assert project.ran(output) == ["train", "evaluate", "gradcam"]
+    assert project.ran(output) == ["train", "evaluate", "gradcam", "ensemble"]
     shown = project.call("dvc", "metrics", "diff", "HEAD", "--md")
     assert "test.loss" in shown
     table = json.loads(project.call("dvc", "exp", "show", "--json", "--no-pager"))
@@ -149,7 +149,7 @@ def test_another_backbone_leaves_the_data_alone(project):
         *("dvc", "exp", "run", "-S", "model.backbone=mobilenet", "-S", "model.weights=none"),
         *("-S", "train.epochs=1"),
     )
-    assert project.ran(output) == ["extract", "train", "evaluate", "gradcam"]
+    assert project.ran(output) == ["extract", "train", "evaluate", "gradcam", "ensemble"]
     assert read_json(project.folder / "metrics/extract.json")["backbone"] == "mobilenet"
 
 
