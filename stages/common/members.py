@@ -48,34 +48,38 @@ def read_member(name: str, files: dict[str, Path]) -> Member:
         StageError: no such revision, or it has no predictions there, or the cache lacks them.
     """
     root = os.environ.get("DVC_ROOT", os.curdir)
+    revision = DVCFileSystem(root, rev=name)
     try:
-        revision = DVCFileSystem(root, rev=name)
-    except DvcException as error:
-        raise StageError(
-            f"Expected ensemble.members to name finished experiments, branches, tags or commits. "
-            f"Received: {name!r} ({error}). {_available(root)}"
-        ) from None
-    try:
+        commit = _commit(revision, name, root)
         found = {}
         for split, file in files.items():
             path = Path(os.path.relpath(file)).as_posix()
-            if not revision.isfile(path):
+            if not revision.exists(Path(path).parent.as_posix()):
                 raise StageError(
                     f"Expected the member {name!r} of ensemble.members to have {path}. Received: "
-                    f"none in commit {revision.repo.get_rev()[:7]}, where the pipeline did not "
-                    f"finish. {_available(root)}"
+                    f"none in commit {commit[:7]}, where the pipeline did not finish. "
+                    f"{_available(root)}"
                 )
             with revision.open(path, "rb") as stream:
                 found[split] = read_own_predictions(stream, f"{path} of {name!r}")
-        return Member(name, revision.repo.get_rev(), found)
+        return Member(name, commit, found)
     except (OSError, DvcException) as error:
         raise StageError(
             f"Expected the predictions of the member {name!r} in DVC's cache. Received: {error}. "
-            f"Get them with `dvc fetch`, or run the experiment again: `dvc exp apply {name}` and "
-            "`dvc repro`."
+            f"Get them with `dvc fetch`, or make them again: `dvc exp apply {name}`, `dvc repro`."
         ) from None
     finally:
         revision.close()
+
+
+def _commit(revision: DVCFileSystem, name: str, root: str) -> str:
+    try:
+        return revision.repo.get_rev()  # the first use opens it
+    except DvcException as error:
+        raise StageError(
+            "Expected ensemble.members to name finished experiments, branches, tags or commits. "
+            f"Received: {name!r} ({error}). {_available(root)}"
+        ) from None
 
 
 def check_same_pictures(first: Member, other: Member) -> None:

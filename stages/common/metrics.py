@@ -94,7 +94,7 @@ def averages(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
 def cross_entropy(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of -log of the true class's probability, nats; less than 1e-7 counts as that."""
     chosen = probabilities[np.arange(len(y_true)), y_true]
-    return float(-np.log(np.clip(chosen, 1e-7, 1.0)).mean())
+    return float(0.0 - np.log(np.clip(chosen, 1e-7, 1.0)).mean())  # 0.0 -, or 0 becomes -0
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
