@@ -69,7 +69,7 @@ def test_a_second_run_does_nothing(project):
 
 def test_another_head_leaves_data_and_features_alone(project):
     output = project.call("dvc", "exp", "run", "-n", "with-mha", "-S", "model.attention=mha")
-    assert project.ran(output) == ["train", "evaluate", "gradcam"]
+    assert project.ran(output) == ["train", "evaluate", "gradcam", "ensemble"]
     shown = project.call("dvc", "metrics", "diff", "HEAD", "--md")
     assert "test.loss" in shown
     table = json.loads(project.call("dvc", "exp", "show", "--json", "--no-pager"))
@@ -79,13 +79,40 @@ def test_another_head_leaves_data_and_features_alone(project):
         assert f'"{name}"' in page, page[:2000]
 
 
+def test_an_ensemble_of_experiments_runs_one_stage_alone(project):
+    project.call("git", "checkout", "-q", "--", ".")
+    project.call("dvc", "checkout")
+    own = read_json(project.folder / "metrics/evaluate.json")
+    member = ["-S", "ensemble.members=[with-mha]"]
+    output = project.call("dvc", "exp", "run", "-n", "both", *member)
+    assert project.ran(output) == ["ensemble"]
+    found = read_json(project.folder / "metrics/ensemble.json")
+    assert set(found["members"]) == {"workspace", "with-mha"}
+    weights = [found["members"][name]["weight"] for name in found["members"]]
+    assert sum(weights) == pytest.approx(1)
+    judged = found["members"]["workspace"]["test"]
+    assert judged["accuracy"] == own["test"]["accuracy"]
+    assert judged["loss"] == pytest.approx(own["test"]["loss"], abs=1e-4)
+    commit = found["members"]["with-mha"]["commit"]
+    theirs = json.loads(project.call("git", "show", f"{commit}:metrics/evaluate.json"))
+    judged = found["members"]["with-mha"]["test"]
+    assert judged["accuracy"] == theirs["test"]["accuracy"]
+    assert judged["loss"] == pytest.approx(theirs["test"]["loss"], abs=1e-4)
+    output = project.call("dvc", "exp", "run", "-S", "ensemble.members=[with-mhaa]", fails=True)
+    assert "'with-mhaa'" in output
+    assert "Experiments: both, with-mha." in output
+    assert "Traceback" not in output
+    project.call("git", "checkout", "-q", "--", ".")
+    project.call("dvc", "checkout")
+
+
 def test_another_backbone_leaves_the_data_alone(project):
     project.call("git", "checkout", "-q", "--", "params.yaml")
     output = project.call(
         *("dvc", "exp", "run", "-S", "model.backbone=mobilenet", "-S", "model.weights=none"),
         *("-S", "train.epochs=1"),
     )
-    assert project.ran(output) == ["extract", "train", "evaluate", "gradcam"]
+    assert project.ran(output) == ["extract", "train", "evaluate", "gradcam", "ensemble"]
     assert read_json(project.folder / "metrics/extract.json")["backbone"] == "mobilenet"
 
 

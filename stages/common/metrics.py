@@ -33,11 +33,7 @@ def evaluate(
         )
     y_pred = probabilities.argmax(axis=1)
     every = np.arange(n_classes)
-    support = np.bincount(y_true, minlength=n_classes)
-    predicted = np.bincount(y_pred, minlength=n_classes)
-    precision, recall, f1, _ = sk.precision_recall_fscore_support(
-        y_true, y_pred, labels=every, zero_division=0.0
-    )
+    precision, recall, f1, support, predicted = _by_class(y_true, y_pred, n_classes)
     per_class = {}
     for index, name in enumerate(class_names):
         row = {
@@ -63,7 +59,25 @@ def evaluate(
     defined = len(ranked) == n_classes
     if len(used) < 2:
         cli.warn("evaluate", f"{where}: mcc is undefined, with one class everywhere")
-    chosen = np.clip(probabilities[np.arange(len(y_true)), y_true], 1e-7, 1.0)
+    return averages(y_true, probabilities) | {
+        "roc_auc": _mean(sk.roc_auc_score, one_hot, probabilities) if defined else None,
+        "pr_auc": _mean(sk.average_precision_score, one_hot, probabilities) if defined else None,
+        "mcc": float(sk.matthews_corrcoef(y_true, y_pred)) if len(used) > 1 else None,
+        "per_class": per_class,
+    }
+
+
+def averages(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
+    """The metrics of `evaluate` that are always defined, without those of single classes.
+
+    Args:
+        y_true: int (n_samples,), at least one.
+        probabilities: float (n_samples, n_classes), rows add up to 1.
+    """
+    y_pred = probabilities.argmax(axis=1)
+    numbers = _by_class(y_true, y_pred, probabilities.shape[1])
+    precision, recall, f1, support, predicted = numbers
+    seen, used = support > 0, support + predicted > 0
     return {
         "accuracy": float((y_pred == y_true).mean()),
         "balanced_accuracy": float(recall[seen].mean()),
@@ -72,13 +86,15 @@ def evaluate(
         "recall_macro": float(recall[used].mean()),
         "f1_macro": float(f1[used].mean()),
         "f1_weighted": float(np.average(f1, weights=support)),
-        "roc_auc": _mean(sk.roc_auc_score, one_hot, probabilities) if defined else None,
-        "pr_auc": _mean(sk.average_precision_score, one_hot, probabilities) if defined else None,
-        "mcc": float(sk.matthews_corrcoef(y_true, y_pred)) if len(used) > 1 else None,
-        "loss": float(-np.log(chosen).mean()),
+        "loss": cross_entropy(y_true, probabilities),
         "n_examples": len(y_true),
-        "per_class": per_class,
     }
+
+
+def cross_entropy(y_true: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of -log of the true class's probability, nats; less than 1e-7 counts as that."""
+    chosen = probabilities[np.arange(len(y_true)), y_true]
+    return float(0.0 - np.log(np.clip(chosen, 1e-7, 1.0)).mean())  # 0.0 -, or 0 becomes -0
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
@@ -125,6 +141,15 @@ def mean_curve(
     """
     grid = np.linspace(0, 1, points)
     return grid, np.mean([np.interp(grid, x, y) for x, y in lines.values()], axis=0)
+
+
+def _by_class(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> tuple[np.ndarray, ...]:
+    """Precision, recall and F1 (0 where undefined), support and times predicted, (n_classes,)."""
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(
+        y_true, y_pred, labels=np.arange(n_classes), zero_division=0.0
+    )
+    support = np.bincount(y_true, minlength=n_classes)
+    return precision, recall, f1, support, np.bincount(y_pred, minlength=n_classes)
 
 
 def _mean(score, one_hot: np.ndarray, probabilities: np.ndarray) -> float:

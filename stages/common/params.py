@@ -19,6 +19,7 @@ from stages.common.sections import (
     Clean,
     Compute,
     Data,
+    Ensemble,
     Gradcam,
     Model,
     Oversample,
@@ -39,6 +40,7 @@ class Params(Section):
     model: Model
     train: Train
     gradcam: Gradcam
+    ensemble: Ensemble
     compute: Compute
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
+WORKSPACE = "workspace"  # DVC's word, and the ensemble's, for what no commit holds yet
 
 
 def _pair(value: Any) -> tuple:
@@ -225,6 +226,26 @@ class Train(Section):
 class Gradcam(Section):
     per_class: Annotated[int, Field(ge=1, le=50)]
     opacity: Annotated[float, Field(ge=0, le=1)]
+
+
+class Ensemble(Section):
+    members: list[Name]
+    size: Annotated[int, Field(ge=1, le=1000)]
+
+    @model_validator(mode="after")
+    def _each_member_once(self):
+        twice = sorted({name for name in self.members if self.members.count(name) > 1})
+        if twice:
+            raise ValueError(
+                "expected ensemble.members to name each experiment once; the greedy selection "
+                f"weighs them. Received twice: {', '.join(twice)}"
+            )
+        if WORKSPACE in self.members:
+            raise ValueError(
+                "expected ensemble.members without the workspace, whose predictions always are a "
+                f"candidate. Received: {', '.join(self.members)}"
+            )
+        return self
 
 
 class Compute(Section):

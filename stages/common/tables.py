@@ -7,7 +7,7 @@ stage before promised. Parquet where columns are typed or large, CSV where peopl
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -249,9 +249,32 @@ def write_history(path: Path, rows: list[dict]) -> None:
     _write_csv(path, _ordered(pd.DataFrame(rows), HISTORY_FIRST_COLUMNS))
 
 
+class Predictions(NamedTuple):
+    """One split's predictions, in its order.
+
+    Attributes:
+        class_names: in the order of the label index.
+        image_id: object (n,).
+        path: object (n,), relative to data/raw.
+        label: int64 (n,), index into class_names.
+        probabilities: float64 (n, n_classes), with the six decimals of the file.
+    """
+
+    class_names: list[str]
+    image_id: np.ndarray
+    path: np.ndarray
+    label: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Number of pictures."""
+        return len(self.label)
+
+
 def write_predictions(
     path: Path,
-    dataset: Dataset,
+    dataset: Dataset | Predictions,
     probabilities: np.ndarray,
 ) -> None:
     """Writes one row per picture of `dataset`, in its order.
@@ -282,6 +305,33 @@ def read_predictions(path: Path, class_names: list[str]) -> pd.DataFrame:
     frame = _read_csv(path, PREDICTION_COLUMNS + [f"p_{name}" for name in class_names])
     numbers = {f"p_{name}": float for name in class_names}
     return frame.astype(numbers)
+
+
+def read_own_predictions(source: Path | BinaryIO, name: str) -> Predictions:
+    """The predictions of one split, with the classes that the file itself names.
+
+    Args:
+        source: what `write_predictions` wrote, as a path or opened.
+        name: of the file, for messages.
+
+    Raises:
+        StageError: it is no such table.
+    """
+    try:
+        frame = _read_csv(source, PREDICTION_COLUMNS, name)
+        columns = [column for column in frame.columns if column not in PREDICTION_COLUMNS]
+        class_names = [column.removeprefix("p_") for column in columns]
+        probabilities = frame[columns].to_numpy(float)
+        label = frame["label"].map({name: i for i, name in enumerate(class_names)})
+        if frame.empty or label.isna().any():
+            raise ValueError(f"labels {sorted(set(frame['label']))} of classes {class_names}")
+    except ValueError as error:  # of our own, of pandas for what is no CSV, of float()
+        raise StageError(
+            f"Expected predictions in {name}: pictures, their labels, and the probability of "
+            f"each class. Received: {error}"
+        ) from None
+    known = (frame[column].to_numpy(object) for column in ("image_id", "path"))
+    return Predictions(class_names, *known, label.to_numpy(np.int64), probabilities)
 
 
 def write_plot_data(path: Path, rows: pd.DataFrame) -> None:
@@ -323,10 +373,10 @@ def _write_csv(path: Path, frame: pd.DataFrame, float_format: str | None = None)
         frame.to_csv(temporary, index=False, lineterminator="\n", float_format=float_format)
 
 
-def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read_csv(source: Path | BinaryIO, columns: list[str], name: str | None = None) -> pd.DataFrame:
     # Text throughout: a class called 007, NA or 1e5 keeps its name.
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    _check_columns(path, list(frame.columns), columns)
+    frame = pd.read_csv(source, dtype=str, keep_default_na=False)
+    _check_columns(name or source, list(frame.columns), columns)
     return frame
 
 
