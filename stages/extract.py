@@ -11,41 +11,31 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
-from stages.common import cli, images, plots, plots_images, tables
+from stages.common import cli, images, plots, tables
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
 from stages.common.sections import Augment, caches_maps
 from stages.nn.augment import build_augmenter
+from stages.nn.augment_plot import chosen_steps, draw_views
 from stages.nn.backbones import build_backbone
 from stages.nn.features import write_maps
 from stages.nn.runtime import configure
 
-SHOWN_PICTURES = 6  # columns of the picture of views
-SHOWN_VIEWS = 6  # its rows, at most
 NO_MAPS_FILE = "no_maps.txt"
 NO_MAPS = "The backbone starts from random weights and is trained itself: no maps to cache.\n"
 MAP_POINTS = 3000  # pictures drawn in the plane
 
 
-def draw_views(path: Path, train: tables.Dataset, augment: Augment, seed: int) -> None:
-    """Draws a few training pictures, plain and as the augmenter changes them."""
-    rows = np.linspace(0, train.n - 1, min(SHOWN_PICTURES, train.n)).astype(int)
-    found = train.png_at(rows)
-    pixels = np.stack([images.decode_png(found[row]) for row in rows]).astype(np.float32)
-    shown = min(SHOWN_VIEWS, augment.views)
-    augmenter = build_augmenter(augment, seed)
-    views = [pixels] + [np.asarray(augmenter(pixels, training=True)) for _ in range(shown - 1)]
-    plots_images.image_grid(
-        path,
-        f"Views of training pictures: {augment.views} each",
-        [
-            np.clip(views[view][picture], 0, 255).astype(np.uint8)
-            for view in range(shown)
-            for picture in range(len(rows))
-        ],
-        ["plain" if view == 0 else f"view {view}" for view in range(shown) for _ in rows],
-        columns=len(rows),
-    )
+def warn_of_idle_settings(augment: Augment, trainable: str | int) -> None:
+    """Says which settings have no effect in the chosen mode."""
+    steps = [f"augment.{name}" for name in chosen_steps(augment)]
+    if steps and augment.views == 1 and trainable == "none":
+        verb = "has" if len(steps) == 1 else "have"
+        cli.warn(
+            "extract",
+            f"{', '.join(steps)} {verb} no effect with augment.views: 1, unless the backbone is "
+            "tuned (model.trainable)",
+        )
 
 
 def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float] | None:
@@ -81,6 +71,7 @@ def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float]
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "dataset", "features", "metrics", "plots")
     params = read_params(args.params)
+    warn_of_idle_settings(params.augment, params.model.trainable)
     configure(params.seed, params.compute.threads)
     splits = {name: tables.Dataset(args.dataset / name) for name in tables.SPLITS}
     train = splits["train"]
@@ -102,7 +93,9 @@ def main(argv: list[str] | None = None) -> None:
                 views,
                 params.compute.batch_size,
             )
-        draw_views(pictures / "views.png", train, params.augment, params.seed)
+        draw_views(
+            pictures / "views.png", train, params.augment, params.model.trainable, params.seed
+        )
         if cached:
             explained = draw_plane(pictures / "plane.png", folder / "train.npy", train)
         else:
