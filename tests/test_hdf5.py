@@ -6,7 +6,7 @@ import pytest
 from training_sets import PLAIN
 
 from stages.nn import classifier, hdf5
-from stages.nn.classifier import compose, save_classifier
+from stages.nn.classifier import MODEL_FILE, compose, save_classifier
 from stages.nn.heads import build_head
 
 SIZE = (32, 32)
@@ -120,4 +120,18 @@ def test_equal_models_are_equal_bytes_and_the_names_are_keras_own(tmp_path, monk
     path = tmp_path / "parts"
     path.mkdir()
     assert_comes_back(path, backbone, head)
-    assert (path / classifier.MODEL_FILE).is_file()
+    assert (path / MODEL_FILE).is_file()
+
+
+def test_training_saves_it_where_it_is_asked_for(whole_run, tmp_path, small_params):
+    other = type(whole_run)(tmp_path, small_params(train__hdf5=True, train__epochs=1))
+    for name in ("dataset", "features", "sampling.parquet"):
+        (tmp_path / name).symlink_to(whole_run.path(name))
+    other.train()
+    opened = keras.saving.load_model(other.path("models") / hdf5.HDF5_FILE)
+    expected = classifier.load_classifier(other.path("models")).model
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    np.testing.assert_array_equal(
+        opened.predict(pixels, verbose=0), expected.predict(pixels, verbose=0)
+    )
+    assert not (whole_run.path("models") / hdf5.HDF5_FILE).exists()

@@ -90,7 +90,7 @@ def shares_text(shares: np.ndarray, class_names: list[str]) -> str:
     """
     order = np.argsort(-shares, kind="stable")
     parts = [
-        f"{shares[index]:.2g} {plots.shorten(class_names[index], NAME)}"
+        f"{shares[index].round(2):g} {plots.shorten(class_names[index], NAME)}"
         for index in order
         if shares[index] >= 0.005
     ]
