@@ -110,7 +110,7 @@ def enqueue(planned: list[Experiment]) -> dict[str, str]:
 def run_all(planned: list[Experiment]) -> list[Row]:
     """Queues experiments, runs the queue and waits for its end."""
     refused = enqueue(planned)
-    dvc_calls.run_queue([item.name for item in planned if item.name not in refused])
+    spent = dvc_calls.run_queue([item.name for item in planned if item.name not in refused])
     found = dvc_calls.find([experiment.name for experiment in planned])
     rows = []
     for experiment in planned:
@@ -118,7 +118,7 @@ def run_all(planned: list[Experiment]) -> list[Row]:
         log, reason = own.log if own else None, refused.get(experiment.name)
         if reason is None and (own is None or own.state != "success"):
             reason = dvc_calls.failure(log)
-        rows.append(_row(experiment, own, dvc_calls.seconds(log), reason))
+        rows.append(_row(experiment, own, spent.get(experiment.name), reason))
     return rows
 
 

@@ -172,15 +172,19 @@ def _start_worker() -> None:
             )
 
 
-def run_queue(names: list[str]) -> None:
+def run_queue(names: list[str]) -> dict[str, float]:
     """Starts the queue and waits until these experiments are done, saying how far it is.
 
     One worker: a second one would compute stages that both need twice, and TensorFlow uses all
     cores anyway. Where the worker dies, what it was at counts as failed and a new one goes on.
+
+    Returns:
+        Wall time of each in seconds, to within twice POLL_SECONDS: DVC itself keeps none.
     """
     if names:
         _start_worker()
-    seen, alone = {}, 0
+    seen, alone, spent, begun = {}, 0, {}, {}
+    last_end = time.monotonic()
     while True:
         states, workers = _queue()
         now = {name: states.get(name, ["Removed"])[-1] for name in names}
@@ -188,8 +192,14 @@ def run_queue(names: list[str]) -> None:
         for name, state in now.items():
             if state not in (seen.get(name), "Queued"):
                 print(f"[{done}/{len(names)} done] {name}: {state.lower()}", flush=True)
+            if state == "Running":
+                begun.setdefault(name, time.monotonic())
+        ended = [name for name in names if now[name] not in WAITING and name not in spent]
+        spent |= {name: time.monotonic() - begun.get(name, last_end) for name in ended}
+        if ended:
+            last_end = time.monotonic()
         if done == len(names):
-            return
+            return spent
         seen, alone = now, 0 if workers else alone + 1
         if alone == PATIENCE:
             for name in [name for name, state in now.items() if state == "Running"]:
@@ -218,16 +228,6 @@ def find(names: list[str]) -> dict[str, Found]:
                 Path(log) if log else None,
             )
     return found
-
-
-def seconds(log: Path | None) -> float | None:
-    """Wall time of a queued run, from the files that DVC keeps of it; None without them."""
-    if log is None:
-        return None
-    start, end = log.with_suffix(".pid"), log.with_suffix(".json")
-    if not (start.exists() and end.exists()):
-        return None
-    return end.stat().st_mtime - start.stat().st_mtime
 
 
 def failure(log: Path | None) -> str:
