@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Stages are started as `python -m stages.NAME`: that python must be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test lint lock clean-venv
+.PHONY: help install repro search test lint lock clean-venv
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -18,6 +18,10 @@ install:  ## .venv with the pinned requirements (Python 3.11 to 3.13)
 repro: install  ## the pipeline: runs the stages whose inputs have changed
 	@echo "==> dvc repro"
 	@dvc repro
+
+MINUTES := 5
+search: install  ## better settings of the head, as an experiment; MINUTES=5
+	@python -m tools.search --minutes $(MINUTES)
 
 test: install  ## the tests and the linter
 	@echo "==> ruff"

@@ -1,6 +1,7 @@
 """Fitting a head on maps: loss, callbacks, and which epoch is kept."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from tqdm import tqdm
@@ -109,12 +110,16 @@ def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
 
 
 def fit(
-    head: keras.Model, train: Train, batches: MapBatches, val_batches: MapBatches
+    head: keras.Model,
+    train: Train,
+    batches: MapBatches,
+    val_batches: MapBatches,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict]:
     """Fits the head; it ends with the weights of the epoch that is best by `train.monitor`.
 
     With `train.ema` these are the averaged weights. Statistics of batch normalisation are not
-    averaged: they are a moving average already.
+    averaged: they are a moving average already. Further `callbacks` act last in each epoch.
 
     Returns:
         One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
@@ -132,7 +137,7 @@ def fit(
             batches,
             validation_data=val_batches,
             epochs=train.epochs,
-            callbacks=[recorder, *build_callbacks(train)],
+            callbacks=[recorder, *build_callbacks(train), *callbacks],
             shuffle=False,  # MapBatches shuffles samples; this would shuffle whole batches
             verbose=0,
         )
