@@ -176,7 +176,7 @@ def test_a_trial_that_lags_is_given_up(four):
 
 
 def test_a_loss_that_is_no_number_fails_a_trial_but_must_not_be_the_start(four, tmp_path, capsys):
-    bench, study = four
+    _, study = four
     broken = bench_of(tmp_path)
     broken.maps["train"][0] = np.nan
     with pytest.raises(StageError, match="finite"):
