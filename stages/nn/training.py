@@ -1,6 +1,7 @@
 """Fitting a model: loss, callbacks, and which epoch is kept."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from tqdm import tqdm
@@ -113,6 +114,7 @@ def fit(
     batches: keras.utils.PyDataset,
     val_batches: keras.utils.PyDataset,
     factors: dict[int, float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict]:
     """Fits a model; it ends with the weights of the epoch that is best by `train.monitor`.
 
@@ -125,6 +127,7 @@ def fit(
         batches: an epoch of training; calls of on_epoch_begin shuffle it.
         val_batches: of validation.
         factors: on the learning rate, by `id` of the weight; 1 for those that are not in it.
+        callbacks: further ones, which act last in each epoch.
 
     Returns:
         One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
@@ -142,7 +145,7 @@ def fit(
             batches,
             validation_data=val_batches,
             epochs=train.epochs,
-            callbacks=[recorder, *build_callbacks(train)],
+            callbacks=[recorder, *build_callbacks(train), *callbacks],
             shuffle=False,  # the batches shuffle samples; this would shuffle whole batches
             verbose=0,
         )
