@@ -53,7 +53,7 @@ def require_features() -> None:
     if changed:
         names = ", ".join(sorted(changed))
         raise StageError(
-            "Expected data/features and the sampling to be up to date. Received: changes in "
+            "Expected feature maps and sampling that are up to date. Received: changes in "
             f"{names}. Run `dvc repro oversample extract` first."
         )
 
