@@ -43,6 +43,9 @@ class Project:
     def ran(self, output: str) -> list[str]:
         return [s for s in DVC_STAGES if f"> python -m stages.{s} " in output]
 
+    def experiments(self) -> list[str]:
+        return self.call("dvc", "exp", "list", "--name-only").split()
+
     def lock(self) -> dict:
         return YAML(typ="safe").load(self.folder / "dvc.lock")
 

@@ -106,6 +106,31 @@ def test_an_ensemble_of_experiments_runs_one_stage_alone(project):
     project.call("dvc", "checkout")
 
 
+def test_a_search_ends_in_an_experiment_that_scores_as_its_trial_did(project):
+    pytest.importorskip("optuna")
+    search = (sys.executable, "-m", "tools.search", "--minutes", "9", "--trials")
+    output = project.call(*search, "1")
+    loss = read_json(project.folder / "metrics/evaluate.json")["val"]["loss"]
+    assert f"start  {loss:>12.4f}  as in params.yaml" in output
+    assert "nothing better than the settings of params.yaml" in output
+    write_params(project.folder / "params.yaml", **(SMALL | {"train__learning_rate": 1e-7}))
+    output = project.call(*search, "3")  # of other settings, so another search
+    assert "continues" not in output
+    assert project.ran(output) == ["train", "evaluate", "gradcam", "ensemble"]
+    assert "search: warning: the best of 3 tries" in output
+    line = next(line for line in output.splitlines() if line.split()[:1] in (["1"], ["2"]))
+    found = read_json(project.folder / "metrics/evaluate.json")
+    assert f"{found['val']['loss']:.4f}" == line.split()[1]
+    assert any(name.startswith("search-") for name in project.experiments())
+    assert len(list((project.folder / "search").glob("*.csv"))) == 2
+    write_params(project.folder / "params.yaml", **(SMALL | {"augment__views": 3}))
+    output = project.call(*search, "1", fails=True)
+    assert "Received: changes in extract. Run `dvc repro oversample extract`" in output
+    assert "Traceback" not in output
+    project.call("git", "checkout", "-q", "--", ".")
+    project.call("dvc", "checkout")
+
+
 def test_another_backbone_leaves_the_data_alone(project):
     project.call("git", "checkout", "-q", "--", "params.yaml")
     output = project.call(

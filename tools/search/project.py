@@ -12,6 +12,7 @@ from typing import Any
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from recipes.overrides import override
 from stages.common.errors import StageError
 from stages.common.params import Params
 
@@ -53,7 +54,7 @@ def require_features() -> None:
     if changed:
         names = ", ".join(sorted(changed))
         raise StageError(
-            "Expected data/features and the sampling to be up to date. Received: changes in "
+            "Expected feature maps and sampling that are up to date. Received: changes in "
             f"{names}. Run `dvc repro oversample extract` first."
         )
 
@@ -84,11 +85,7 @@ def experiment_name(settings: dict[str, Any]) -> str:
 
 def overrides(settings: dict[str, Any]) -> list[str]:
     """The settings as words of `dvc exp run`."""
-    words = []
-    for name, value in settings.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        words += ["-S", f"{name}={text}"]
-    return words
+    return [word for name, value in settings.items() for word in ("-S", override(name, value))]
 
 
 def experiments() -> list[str]:

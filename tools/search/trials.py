@@ -1,6 +1,7 @@
 """Trials of the search: a head is fitted on the cached maps, judged, and given up if it lags."""
 
 import math
+import random
 import time
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from optuna.trial import TrialState
 from stages.common import cli, metrics, tables
 from stages.common.errors import StageError
 from stages.common.params import Params
+from stages.nn.backbones import build_backbone
 from stages.nn.features import MapBatches, read_maps
 from stages.nn.heads import build_head
 from stages.nn.smote import find_mixtures
@@ -40,6 +42,8 @@ class Bench(NamedTuple):
         label: int64 (n,) by split.
         maps: float16 (n, views, height, width, channels) by split, memory-mapped.
         sampling: of train.
+        draws: state of Python's random numbers, from which Keras takes all seeds, at the point
+            where the stage train builds its head; None: as right after the seed is set.
     """
 
     params: Params
@@ -47,6 +51,7 @@ class Bench(NamedTuple):
     label: dict[str, np.ndarray]
     maps: dict[str, np.ndarray]
     sampling: tables.Sampling
+    draws: tuple | None = None
 
     @property
     def objective(self) -> str:
@@ -76,7 +81,12 @@ def open_bench(params: Params, dataset: Path, features: Path, sampling: Path) ->
     maps = {name: read_maps(features / f"{name}.npy", split) for name, split in splits.items()}
     label = {name: split.label for name, split in splits.items()}
     names = splits["train"].class_names
-    return Bench(params, names, label, maps, tables.read_sampling(sampling))
+    # The backbone takes random numbers before the head does, also where weights are loaded.
+    model = params.model
+    keras.utils.set_random_seed(params.seed)
+    build_backbone(model.backbone, params.split.image_size, model.weights, model.layer)
+    draws = random.getstate()
+    return Bench(params, names, label, maps, tables.read_sampling(sampling), draws)
 
 
 class Watch(keras.callbacks.Callback):
@@ -118,10 +128,15 @@ class Watch(keras.callbacks.Callback):
 
 
 def try_settings(bench: Bench, trial: optuna.Trial, settings: dict, deadline: float) -> float:
-    """Fits a head with the settings; the objective of the epoch that training keeps."""
+    """Fits a head with the settings; the objective of the epoch that training keeps.
+
+    The same numbers are drawn as by the stage train, so that its model has this very score.
+    """
     params = change(bench.params, settings)
     keras.backend.clear_session()
     keras.utils.set_random_seed(params.seed)
+    if bench.draws is not None:
+        random.setstate(bench.draws)
     n_classes = len(bench.class_names)
     mixtures = None
     if params.oversample.method == "smote":
