@@ -3,18 +3,17 @@
 import math
 
 import numpy as np
+import optuna
 import pytest
 from conftest import ROOT, THREADS, write_params
 
-optuna = pytest.importorskip("optuna")
-
-from stages.common import tables  # noqa: E402
-from stages.common.errors import StageError  # noqa: E402
-from stages.common.params import read_params  # noqa: E402
-from tools.search import __main__ as command  # noqa: E402
-from tools.search import trials  # noqa: E402
-from tools.search.project import experiment_name, flags_of, overrides  # noqa: E402
-from tools.search.space import change, changes, encode, suggest  # noqa: E402
+from stages.common import tables
+from stages.common.errors import StageError
+from stages.common.params import read_params
+from tools.search import __main__ as command
+from tools.search import trials
+from tools.search.project import experiment_name, flags_of, overrides
+from tools.search.space import change, changes, encode, suggest
 
 QUICK = {"train__epochs": 4, "compute__threads": THREADS, "train__learning_rate": 0.01}
 
