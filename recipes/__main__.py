@@ -1,8 +1,7 @@
 """Runs recipes as DVC experiments: `python -m recipes NAME`, or `--all` of them.
 
-Each is a file of settings in recipes/. It starts from params.yaml of the last commit wherever a
-recipe could decide (split, oversample, augment, model, train), and from the workspace's for the
-rest (data, clean, seed, ...), so that no earlier experiment's settings slip in.
+Each is a file of settings in recipes/. It starts from the parameters of the last commit, so that no
+earlier experiment's settings slip in; data, clean, seed, gradcam and compute are the workspace's.
 """
 
 import argparse
@@ -29,7 +28,7 @@ from stages.common.errors import StageError
 from stages.common.params import read_params
 from stages.common.sections import as_list
 
-DECIDED = ("split", "oversample", "augment", "model", "train")
+WORKSPACE = ("seed", "data", "clean", "gradcam", "compute")  # no recipe's business
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -69,7 +68,7 @@ def plan(names: list[str], changes: dict[str, Value]) -> list[Experiment]:
     base = {
         name: committed[name]
         for name, value in here.items()
-        if name.split(".")[0] in DECIDED and name in committed and committed[name] != value
+        if name.split(".")[0] not in WORKSPACE and committed.get(name, value) != value
     }
     planned = []
     for recipe in names:
@@ -79,7 +78,8 @@ def plan(names: list[str], changes: dict[str, Value]) -> list[Experiment]:
     for name in base:
         if any(base[name] == experiment.settings[name] for experiment in planned):
             print(f"{name}: {committed[name]}, as in the last commit, not {here[name]}")
-    return planned
+    # Those that put others' results together come last.
+    return sorted(planned, key=lambda experiment: bool(experiment.params.ensemble.members))
 
 
 def copy_paths(experiment: Experiment) -> list[str]:

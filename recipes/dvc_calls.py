@@ -26,7 +26,8 @@ class Found(NamedTuple):
 
     Attributes:
         state: success or failed.
-        test: the metrics of the test split; empty where evaluate did not finish.
+        test: the metrics of the test split, of an ensemble those of its selection; empty where
+            the run did not come so far.
         log: the log of a queued run, or None.
     """
 
@@ -211,23 +212,33 @@ def run_queue(names: list[str]) -> dict[str, float]:
 
 def find(names: list[str]) -> dict[str, Found]:
     """What became of experiments of the last commit, those that DVC knows."""
-    graph = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
-    (metrics_file,) = next(iter(graph["evaluate"]["metrics"]))
-    baselines = json.loads(_dvc("exp", "show", "--json").stdout)
+    files = _metrics_files()
     found = {}
-    for baseline in baselines:
+    for baseline in json.loads(_dvc("exp", "show", "--json").stdout):
         for item in baseline.get("experiments") or []:
             if item["name"] not in names:
                 continue
             data = item["revs"][0]["data"] or {}
             executor = item["executor"] or {"state": "success", "local": None}
             log = (executor["local"] or {}).get("log")
+            params = data.get("params", {}).get("params.yaml", {}).get("data", {})
+            metrics = {
+                stage: data.get("metrics", {}).get(file, {}).get("data", {})
+                for stage, file in files.items()
+            }
+            judged = metrics["evaluate"]
+            if params.get("ensemble", {}).get("members"):
+                judged = metrics["ensemble"].get("greedy", {})
             found[item["name"]] = Found(
-                executor["state"],
-                data.get("metrics", {}).get(metrics_file, {}).get("data", {}).get("test", {}),
-                Path(log) if log else None,
+                executor["state"], judged.get("test", {}), Path(log) if log else None
             )
     return found
+
+
+def _metrics_files() -> dict[str, str]:
+    """The file of metrics of each stage, from the graph."""
+    graph = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
+    return {stage: next(iter(entry["metrics"][0])) for stage, entry in graph.items()}
 
 
 def failure(log: Path | None) -> str:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from recipes.__main__ import plan
 from recipes.overrides import override, parse_settings
 from recipes.reading import (
     Experiment,
@@ -303,6 +304,14 @@ def check_training(params, run):
     end = {"cosine": 0.0, "polynomial": train.end_learning_rate}.get(train.schedule, rate)
     assert history["learning_rate"].iloc[-1] == pytest.approx(end, rel=1e-5, abs=1e-12)
     assert run.path("models/classifier.h5").exists() == train.hdf5
+
+
+def test_what_puts_others_together_comes_last_and_changes_win(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    planned = plan(recipe_names(), {"train.epochs": 3})
+    assert {experiment.name for experiment in planned} == set(ALL)
+    assert [experiment.name for experiment in planned][-1] == "ensemble"
+    assert {experiment.params.train.epochs for experiment in planned} == {3}
 
 
 def test_no_two_recipes_are_the_same():

@@ -19,6 +19,12 @@ variants:
   avg: {model.head.pooling: avg}
   max: {model.head.pooling: max}
 """
+# Called so as to come first by its name; it has to come last.
+A_SUM = """
+about: The two variants of tiny put together, beside a head like tiny-avg.
+reference: null
+settings: {model.attention: none, train.patience: 3, ensemble.members: [tiny-avg, tiny-max]}
+"""
 BROKEN = """
 about: Weights from a file that is not there.
 reference: null
@@ -28,10 +34,11 @@ settings: {model.weights: "nothing, here.h5"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project with two recipes of its own, and pictures that git ignores."""
+    """A copy of the project with recipes of its own, and pictures that git ignores."""
     made = copy_project(tmp_path_factory.mktemp("project") / "copy")
     for path in (made.folder / "recipes").glob("*.yaml"):
         path.unlink()
+    (made.folder / "recipes/a_sum.yaml").write_text(A_SUM)
     (made.folder / "recipes/broken.yaml").write_text(BROKEN)
     (made.folder / "recipes/tiny.yaml").write_text(TINY)
     write_pictures(made.folder / "data/source", {"cat": 24, "dog": 12})
@@ -65,7 +72,7 @@ def test_what_cannot_run_is_refused_before_anything_runs(project):
     assert "recipes/tiny.yaml, variant avg," in output
     assert "train.epochs: expected" in output
     output = recipes(project, "huge", fails=True)
-    assert "Expected the name of a recipe, one of broken, tiny. Received: 'huge'" in output
+    assert "Expected the name of a recipe, one of a_sum, broken, tiny. Received: 'huge'" in output
     assert "neither" in recipes(project, fails=True)
     assert project.call("git", "status", "--porcelain") == ""
 
@@ -74,7 +81,7 @@ def test_a_recipe_runs_in_the_workspace_each_variant_by_itself(project):
     output = recipes(project, "tiny", "--set", "oversample.target_ratio=0.7", "model.layer=")
     first, second = output.split("==> tiny-max")
     assert project.ran(first) == DVC_STAGES
-    assert project.ran(second) == ["train", "evaluate", "gradcam"]
+    assert set(project.ran(second)) == {"train", "evaluate", "gradcam", "ensemble"}
     assert (model(project)["attention"], model(project)["head"]["pooling"]) == ("none", "max")
     accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
     found = row(output, "tiny-max")
@@ -99,7 +106,7 @@ def test_all_go_through_the_queue_and_one_failure_stops_no_other(project):
     assert "model.attention: pool, as in the last commit, not none" in output
     assert "oversample.target_ratio: 0.5, as in the last commit, not 0.7" in output
     assert "tiny-avg: replaces the experiment of that name" in output
-    for name in ("tiny-avg", "tiny-max"):
+    for name in ("tiny-avg", "tiny-max", "a_sum"):
         found = row(output, name)
         assert (found["status"], found["weights"]) == ("done", "random")
         assert re.fullmatch(r"[01]\.\d{3}", found["accuracy"])
@@ -109,11 +116,14 @@ def test_all_go_through_the_queue_and_one_failure_stops_no_other(project):
     assert "broken failed: Expected the weights file named by model.weights at nothing" in output
     shown = json.loads(project.call("dvc", "exp", "show", "--json"))
     by_name = {item["name"]: item for base in shown for item in base.get("experiments") or []}
+    metrics = by_name["a_sum"]["revs"][0]["data"]["metrics"]["metrics/ensemble.json"]["data"]
+    assert set(metrics["members"]) == {"workspace", "tiny-avg", "tiny-max"}
+    assert row(output, "a_sum")["accuracy"] == f"{metrics['greedy']['test']['accuracy']:.3f}"
     ratio = {
         name: item["revs"][0]["data"]["params"]["params.yaml"]["data"]["oversample"]["target_ratio"]
         for name, item in by_name.items()
     }
-    assert ratio == {"broken": 0.5, "tiny-avg": 0.5, "tiny-max": 0.5}
+    assert ratio == dict.fromkeys(("a_sum", "broken", "tiny-avg", "tiny-max"), 0.5)
 
 
 def test_queue_only_queues(project):
