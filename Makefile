@@ -19,7 +19,7 @@ repro: install  ## the pipeline: runs the stages whose inputs have changed
 	@echo "==> dvc repro"
 	@dvc repro
 
-# SET="model.weights=none train.epochs=1" goes before a recipe's own settings.
+# SET="model.weights=none train.epochs=1" wins over a recipe's own settings.
 recipe: install  ## one recipe in the workspace: NAME=vgg16_attention, optionally SET="..."
 	@python -m recipes $(NAME) --set $(SET)
 

@@ -47,7 +47,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         nargs="*",
         default=[],
         metavar="PARAMETER=VALUE",
-        help="settings that go before the recipe's, e.g. model.weights=none train.epochs=1",
+        help="settings that win over the recipe's, e.g. model.weights=none train.epochs=1",
     )
     return parser.parse_args(argv)
 
@@ -57,7 +57,7 @@ def plan(names: list[str], changes: dict[str, Value]) -> list[Experiment]:
 
     Args:
         names: of recipes.
-        changes: settings that go before those of the recipes.
+        changes: settings that win over those of the recipes.
 
     Raises:
         StageError: a recipe, or what it sets, cannot be used.
@@ -78,7 +78,7 @@ def plan(names: list[str], changes: dict[str, Value]) -> list[Experiment]:
     for name in base:
         if any(base[name] == experiment.settings[name] for experiment in planned):
             print(f"{name}: {committed[name]}, as in the last commit, not {here[name]}")
-    # Those that put others' results together come last.
+    # An ensemble needs its members finished.
     return sorted(planned, key=lambda experiment: bool(experiment.params.ensemble.members))
 
 
