@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from stages.common import cli, images, plots, tables
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
-from stages.common.sections import Augment, caches_maps
+from stages.common.sections import Augment, as_list, caches_maps
 from stages.nn.augment import build_augmenter
 from stages.nn.augment_plot import chosen_steps, draw_views
 from stages.nn.backbones import build_backbone
@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> None:
             explained = draw_plane(pictures / "plane.png", folder / "train.npy", train)
         else:
             (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
-    network = " + ".join(params.model.backbones)
+    network = " + ".join(as_list(params.model.backbone))
     passes = sum(shape[0] * shape[1] for shape in shapes.values())
     size = sum(int(np.prod(shape)) * 2 for shape in shapes.values())
     write_json(
