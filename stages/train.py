@@ -40,6 +40,7 @@ def card_of(class_names: list[str], params: Params) -> dict:
         "image_size": list(params.split.image_size),
         "resize": params.split.resize,
         "max_pixels": params.clean.max_pixels,
+        "frozen": params.model.trainable == "none",
         "params": params.model.model_dump(),
     }
 

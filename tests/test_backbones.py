@@ -268,7 +268,7 @@ class TestFused:
         card = {"class_names": ["a", "b", "c"], "image_size": SIZE, "resize": "crop"}
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
-            save_classifier(tmp_path / name, model, card | {"max_pixels": 9})
+            save_classifier(tmp_path / name, model, card | {"max_pixels": 9, "frozen": True})
         files = [tmp_path / name / "classifier.keras" for name in ("one", "two")]
         assert files[0].read_bytes() == files[1].read_bytes()
         opened = load_classifier(tmp_path / "one")

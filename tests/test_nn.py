@@ -147,7 +147,13 @@ def composed():
     return backbone, head, classifier.compose(backbone, head)
 
 
-CARD = {"class_names": list("abc"), "image_size": [64, 64], "resize": "crop", "max_pixels": 9}
+CARD = {
+    "class_names": list("abc"),
+    "image_size": [64, 64],
+    "resize": "crop",
+    "max_pixels": 9,
+    "frozen": False,
+}
 
 
 def pixels_of(n=3):
@@ -165,6 +171,7 @@ def test_the_saved_model_is_whole_and_opens_again(tmp_path, composed):
     assert opened.model.input_shape == (None, 64, 64, 3)
     assert opened.class_names == ["a", "b", "c"]
     assert (opened.image_size, opened.resize, opened.max_pixels) == ((64, 64), "crop", 9)
+    assert opened.frozen is False
 
 
 def test_equal_models_are_equal_bytes_and_need_no_code_of_ours(tmp_path, composed):

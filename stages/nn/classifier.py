@@ -57,8 +57,8 @@ def save_classifier(folder: Path, model: keras.Model, card: dict) -> None:
     Args:
         folder: where to.
         model: from `compose`.
-        card: class_names, image_size, resize, max_pixels and whatever else describes the model;
-            the file's sha256 is added.
+        card: class_names, image_size, resize, max_pixels, frozen and whatever else describes the
+            model; the file's sha256 is added.
     """
     path = Path(folder) / MODEL_FILE
     with atomic_file(path) as temporary:
@@ -93,7 +93,7 @@ def load_classifier(folder: Path) -> Classifier:
         tuple(card["image_size"]),
         card["resize"],
         card["max_pixels"],
-        card["params"]["trainable"] == "none",
+        card["frozen"],
     )
 
 
