@@ -32,6 +32,8 @@ from stages.nn.tuning import TunedNetwork, tune, warmup_settings
 
 WARMUP_EPOCHS = 20  # of a pretrained backbone's head, where train.warmup_epochs is null
 
+NO_METRICS = ("epoch", "learning_rate", "phase")  # columns of the history
+
 
 def card_of(class_names: list[str], params: Params) -> dict:
     """What a reader of the model must know beside it."""
@@ -120,7 +122,7 @@ def main(argv: list[str] | None = None) -> None:
     plots_layers.layers(args.drawing, title, boxes(head))
     draw_attention(args.attention, head, splits["val"], maps_at)
     trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    kept = {name: value for name, value in best.items() if name not in ("epoch", "learning_rate")}
+    kept = {name: value for name, value in best.items() if name not in NO_METRICS}
     write_json(
         args.metrics,
         {

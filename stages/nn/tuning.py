@@ -2,10 +2,10 @@
 
 import keras
 import tensorflow as tf
-from stages.nn.blocks import blocks_of, networks_of
 
 from stages.common import cli
 from stages.common.sections import Train
+from stages.nn.blocks import blocks_of, networks_of
 from stages.nn.training import best_epoch, fit
 
 PRETRAINED_SHARE = 0.1  # of learning_rate, where pretrained weights are tuned
@@ -22,6 +22,9 @@ class TunedNetwork(keras.Model):
         mixer: from `augment.build_mixer`, or None.
         """
         super().__init__(name="tuned")
+        self.supports_jit = (
+            False  # XLA, which Keras asks for on a GPU, cannot turn or shift pictures
+        )
         self.backbone, self.head = backbone, head
         self.augmenter, self.mixer = augmenter, mixer
 
