@@ -31,7 +31,6 @@ from stages.nn.training import best_epoch, fit
 from stages.nn.tuning import TunedNetwork, tune, warmup_settings
 
 WARMUP_EPOCHS = 20  # of a pretrained backbone's head, where train.warmup_epochs is null
-
 NO_METRICS = ("epoch", "learning_rate", "phase")  # columns of the history
 
 
