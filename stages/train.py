@@ -2,7 +2,7 @@
 
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
-        with one row per epoch; --plot, its curves; --drawing, the head's layers; --attention,
+        with one row per epoch; --plot, its curves; --drawing, the architecture; --attention,
         a folder: where and at which channels it looks on validation pictures; --metrics
 Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads,
         split.image_size, split.resize, clean.max_pixels
@@ -20,7 +20,7 @@ from stages.nn.augment import build_augmenter, build_mixer
 from stages.nn.backbones import build_backbone
 from stages.nn.blocks import set_trainable
 from stages.nn.classifier import compose, save_classifier
-from stages.nn.description import boxes, save_description
+from stages.nn.description import architecture, save_description
 from stages.nn.features import cached_maps, map_batches, read_maps
 from stages.nn.hdf5 import save_hdf5
 from stages.nn.heads import build_head
@@ -117,8 +117,9 @@ def main(argv: list[str] | None = None) -> None:
     columns = {name: [row[name] for row in history] for name in history[0]}
     loss_name = "focal" if params.train.loss == "focal" else "cross-entropy"
     plots.history(args.plot, columns, best["epoch"], loss_name)
-    title = f"Head on {name}: {head.count_params():,} parameters"
-    plots_layers.layers(args.drawing, title, boxes(head))
+    title = f"Architecture: {model.count_params():,} parameters"
+    drawn = architecture(backbone, head, params.model.backbones)
+    plots_layers.layers(args.drawing, title, drawn)
     draw_attention(args.attention, head, splits["val"], maps_at)
     trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     kept = {name: value for name, value in best.items() if name not in NO_METRICS}

@@ -150,7 +150,7 @@ class Run:
             model="models",
             history="history.csv",
             plot="p/history.png",
-            drawing="p/head.png",
+            drawing="p/architecture.png",
             attention="p/attention",
             metrics="m/train.json",
         )

@@ -8,6 +8,7 @@ from PIL import Image
 from stages.common import plots_layers
 from stages.nn import classifier, description
 from stages.nn.attention import cbam
+from stages.nn.backbones import build_backbone
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,26 @@ def test_a_drawing_is_as_tall_as_its_layers_and_repeats(tmp_path, model):
     assert three != one
     with Image.open(tmp_path / "one.png") as short, Image.open(tmp_path / "three.png") as tall:
         assert tall.height - short.height == round(3 * plots_layers.ROW * 100)
+
+
+def test_the_architecture_is_networks_then_layers():
+    """Two networks of known size, fused, and a head of one weight per channel."""
+    backbone = build_backbone(["cnn", "cnn_concat"], (64, 64), "none")
+    maps = keras.Input((2, 2, 768))
+    x = keras.layers.GlobalAveragePooling2D(name="pooling")(maps)
+    head = keras.Model(maps, keras.layers.Dense(1, use_bias=False, name="logits")(x), name="head")
+    found = description.architecture(backbone, head, ["cnn", "cnn_concat"])
+    assert [(box.name, box.shape, list(box.sources)) for box in found] == [
+        ("pixels", (64, 64, 3), []),
+        ("cnn", (2, 2, 256), [0]),
+        ("cnn_concat", (2, 2, 512), [0]),
+        ("fusion", (2, 2, 768), [1, 2]),
+        ("pooling", (768,), [3]),
+        ("logits", (1,), [4]),
+    ]
+    assert sum(box.parameters for box in found) == backbone.count_params() + 768
+    text = description.summary_text(classifier.compose(backbone, head))
+    assert 'Model: "cnn_concat"' in text
+    assert "block4_3x3 (Conv2D)" in text
+    one = description.architecture(build_backbone("cnn", (64, 64), "none"), head, ["cnn"])
+    assert [list(box.sources) for box in one] == [[], [0], [1], [2]]

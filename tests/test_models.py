@@ -126,7 +126,7 @@ def test_every_plot_is_a_picture_of_readable_size(whole_run):
         "clean/classes.png",
         "split/samples.png",
         "history.png",
-        "head.png",
+        "architecture.png",
         "attention/positions.png",
     } <= names
     for file in files:
