@@ -42,7 +42,12 @@ def card_of(class_names: list[str], params: Params) -> dict:
         "resize": params.split.resize,
         "max_pixels": params.clean.max_pixels,
         "frozen": params.model.trainable == "none",
-        "params": params.model.model_dump(),
+        "params": {
+            "seed": params.seed,
+            "augment": params.augment.model_dump(),
+            "model": params.model.model_dump(),
+            "train": params.train.model_dump(),
+        },
     }
 
 

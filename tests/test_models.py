@@ -12,6 +12,7 @@ from stages.common import metrics, tables
 from stages.common.errors import StageError
 from stages.common.files import read_json
 from stages.common.images import decode_png, load_pixels
+from stages.common.params import read_params
 from stages.nn.classifier import load_classifier
 from stages.nn.features import predict, read_maps
 
@@ -220,3 +221,12 @@ def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):
     with pytest.raises(StageError, match="Expected predictions of the pictures"):
         other.gradcam()
     assert not (tmp_path / "p").exists() or not list((tmp_path / "p").iterdir())
+
+
+def test_the_card_holds_the_settings_of_the_training(whole_run):
+    card = read_json(whole_run.path("models/classifier.json"))
+    params = read_params(whole_run.params)
+    assert card["params"]["train"] == params.train.model_dump()
+    assert card["params"]["model"] == params.model.model_dump()
+    assert card["params"]["augment"]["views"] == params.augment.views
+    assert card["frozen"] is True
