@@ -14,7 +14,7 @@ from recipes.reading import Value
 from stages.common.errors import StageError
 
 # Texts that need no quotes: they hold nothing of the grammar's, and are no number.
-PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
+PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 WORDS = {"null", "true", "false", "inf", "nan"}  # ... nor one of its words
 
 

@@ -28,9 +28,8 @@ from stages.nn.pixels import fresh_maps, pixel_batches
 from stages.nn.runtime import configure
 from stages.nn.smote import find_mixtures
 from stages.nn.training import best_epoch, fit
-from stages.nn.tuning import TunedNetwork, tune, warmup_settings
+from stages.nn.tuning import TunedNetwork, tune, warmup_epochs, warmup_settings
 
-WARMUP_EPOCHS = 20  # of a pretrained backbone's head, where train.warmup_epochs is null
 NO_METRICS = ("epoch", "learning_rate", "phase")  # columns of the history
 
 
@@ -74,8 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     map_shape = backbone.output_shape[1:]
     head = build_head(map_shape, len(class_names), params.model.attention, params.model.head)
     tuned = params.model.trainable != "none"
-    warmup = params.train.warmup_epochs
-    warmup = WARMUP_EPOCHS if warmup is None and params.model.pretrained else warmup or 0
+    warmup = warmup_epochs(params.train, params.model.pretrained)
     history = []
     maps_at = fresh_maps(backbone, splits["val"])
     if not tuned or warmup:

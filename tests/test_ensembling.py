@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -61,6 +61,7 @@ def problems(draw):
     return truth, list(raw / raw.sum(axis=2, keepdims=True)), draw(st.integers(1, 12))
 
 
+@settings(deadline=None)
 @given(problems())
 def test_never_worse_than_the_best_member_and_weights_are_shares(problem):
     truth, probabilities, size = problem
@@ -74,6 +75,7 @@ def test_never_worse_than_the_best_member_and_weights_are_shares(problem):
     assert alone[picks[0]] == pytest.approx(min(alone), abs=1e-8)
 
 
+@settings(deadline=None)
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_order_of_the_members_decides_nothing_but_ties(problem, random):
     truth, probabilities, size = problem

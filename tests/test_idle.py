@@ -43,6 +43,8 @@ SCRATCH = {"backbone": "cnn", "weights": "none", "trainable": "all"}
         ({"trainable": 2}, {"warmup_epochs": 0}, 1, None),
         (SCRATCH, {}, 1, None),
         (SCRATCH, {"tuning_rate": 1e-4}, 1, r"train\.learning_rate has no effect"),
+        (SCRATCH, {"warmup_epochs": 5}, 1, r"train\.warmup_epochs has no effect: it trains"),
+        (SCRATCH, {"warmup_epochs": 0}, 1, None),
         (SCRATCH, {}, 3, r"augment\.views: 3 has no effect"),
         (
             {"head": MODEL.head.model_copy(update={"pooling": "max"})},

@@ -163,7 +163,7 @@ scalars = (
 @given(value=scalars | st.lists(scalars, max_size=3))
 def test_dvc_reads_an_override_as_the_value_it_was_made_from(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("override") / "params.yaml"
-    path.write_text("data: {path: x}\n")
+    path.write_text("data:\n  path: x\n")  # in blocks, as params.yaml is
     apply_overrides(path, [override("data.path", value)])
     found = YAML(typ="safe", pure=True).load(path)["data"]["path"]
     assert found == value

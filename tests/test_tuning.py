@@ -17,7 +17,7 @@ from stages.nn.pixels import pixel_batches, predict_pixels
 from stages.nn.runtime import configure
 from stages.nn.schedules import build_optimizer
 from stages.nn.training import fit
-from stages.nn.tuning import TunedNetwork, depth_factors, tune, tuning_settings
+from stages.nn.tuning import TunedNetwork, depth_factors, tune, tuning_settings, warmup_epochs
 
 SIDE, N = 64, 24
 FIXED = {"shuffle": False, "verbose": 0}
@@ -215,3 +215,12 @@ def test_the_tuning_rate():
     assert pretrained.end_learning_rate == pytest.approx(0.002)
     own = settings.model_copy(update={"tuning_rate": 0.5})
     assert tuning_settings(own, True).learning_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("asked", "pretrained", "expected"),
+    [(None, True, 20), (3, True, 3), (None, False, 0), (3, False, 0)],
+)
+def test_a_warm_up_needs_pretrained_maps(asked, pretrained, expected):
+    settings = TRAIN.model_copy(update={"warmup_epochs": asked})
+    assert warmup_epochs(settings, pretrained) == expected

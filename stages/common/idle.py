@@ -40,6 +40,11 @@ def idle_settings(model: Model, train: Train, views: int) -> list[str]:
             )
         return found
     warms_up = cached and train.warmup_epochs != 0
+    if train.warmup_epochs and not cached:
+        found.append(
+            "train.warmup_epochs has no effect: it trains the head on maps of pretrained weights, "
+            f"and model.weights is {model.weights}"
+        )
     if views > 1 and not warms_up:
         found.append(
             f"augment.views: {views} has no effect without cached maps: each step draws new views"

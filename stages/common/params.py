@@ -26,7 +26,6 @@ from stages.common.sections import (
     Section,
     Split,
     Train,
-    caches_maps,
 )
 
 
@@ -74,17 +73,6 @@ class Params(Section):
                 "oversample.method smote mixes the maps of a frozen backbone: expected "
                 f"model.trainable none. Received: {self.model.trainable}. Choose oversample.method "
                 "random, whose repeats are augmented anew at each step"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _warmup_needs_maps(self):
-        cached = caches_maps(self.model.trainable, self.model.weights)
-        if self.train.warmup_epochs and not cached:
-            raise ValueError(
-                "train.warmup_epochs trains the head on maps of pretrained weights: expected null "
-                f"or 0 with model.weights {self.model.weights}. Received: "
-                f"{self.train.warmup_epochs}"
             )
         return self
 

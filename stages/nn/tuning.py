@@ -8,6 +8,7 @@ from stages.common.sections import Train
 from stages.nn.blocks import blocks_of, networks_of
 from stages.nn.training import best_epoch, fit
 
+WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
 PRETRAINED_SHARE = 0.1  # of learning_rate, where pretrained weights are tuned
 
 
@@ -54,6 +55,13 @@ def tuning_settings(train: Train, pretrained: bool) -> Train:
     return train.model_copy(
         update={"learning_rate": rate, "end_learning_rate": min(train.end_learning_rate, rate)}
     )
+
+
+def warmup_epochs(train: Train, pretrained: bool) -> int:
+    """Epochs of the head on cached maps; none where there are no pretrained maps to train it on."""
+    if not pretrained:
+        return 0
+    return WARMUP_EPOCHS if train.warmup_epochs is None else train.warmup_epochs
 
 
 def warmup_settings(train: Train, epochs: int) -> Train:
