@@ -1,21 +1,20 @@
-"""Predicts val and test with the trained model and judges the predictions.
+"""Judges the predictions of val and test. TensorFlow has no part in it.
 
-Reads:  --dataset; --features, the maps of its splits, if the backbone is frozen; --model
-Writes: --predictions, a folder with val.csv and test.csv; --metrics; --curves, a folder: CSVs of
-        the test's mean curves, for `dvc plots diff`; --plots, a folder: the same as pictures
-Params: compute
+Reads:  --dataset; --predictions, a folder with val.csv and test.csv
+Writes: --metrics; --curves, a folder: CSVs of the test's mean curves, for `dvc plots diff`;
+        --plots, a folder: the same as pictures
+Params: none
 """
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from stages.common import cli, metrics, plots, tables
+from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
-from stages.nn.classifier import load_classifier
-from stages.nn.features import predict, read_maps
-from stages.nn.pixels import predict_pixels
-from stages.nn.runtime import configure
 
 JUDGED = ("val", "test")
 DRAWN_CURVES = 12  # classes with a curve of their own; of more, the worst by area
@@ -61,36 +60,41 @@ def draw(folder, y_true, probabilities, class_names, scores) -> None:
         )
 
 
+def read_checked(path: Path, split: tables.Dataset) -> tables.Predictions:
+    """The predictions of a split, after making sure that each of its pictures is there once.
+
+    Raises:
+        StageError: they are of other pictures.
+    """
+    found = tables.read_own_predictions(path, str(path))
+    same = found.class_names == split.class_names and found.n == split.n
+    if not same or (found.image_id != split.image_id).any() or (found.label != split.label).any():
+        raise StageError(
+            f"Expected {path} to hold each picture of {split.files[0].parent} once, in its order. "
+            "Received: other pictures, labels or classes. Run `dvc repro predict`."
+        )
+    return found
+
+
 def main(argv: list[str] | None = None) -> None:
-    args = cli.parse_paths(
-        __doc__, argv, "dataset", "features", "model", "predictions", "metrics", "curves", "plots"
-    )
-    params = read_params(args.params)
-    configure(0, params.compute.threads)  # nothing here is random
-    classifier = load_classifier(args.model)
-    class_names = classifier.class_names
-    results, truths, probabilities = {}, {}, {}
-    with atomic_folder(args.predictions) as folder, atomic_folder(args.plots) as pictures:
-        for name in JUDGED:
-            split = tables.Dataset(args.dataset / name)
-            truths[name] = split.label
-            if classifier.frozen:
-                maps = read_maps(args.features / f"{name}.npy", split)
-                found = predict(classifier.head, maps, params.compute.batch_size)
-            else:
-                found = predict_pixels(classifier.model, split, params.compute.batch_size)
-            probabilities[name] = found.astype(np.float64)
-            tables.write_predictions(folder / f"{name}.csv", split, probabilities[name])
-            results[name] = metrics.evaluate(split.label, probabilities[name], class_names, name)
-            if results[name]["n_examples"] != split.n:
-                raise AssertionError(f"{results[name]['n_examples']} judged of {split.n} in {name}")
-        draw(pictures, truths["test"], probabilities["test"], class_names, results["test"])
+    args = cli.parse_paths(__doc__, argv, "dataset", "predictions", "metrics", "curves", "plots")
+    read_params(args.params)
+    results = {}
+    for name in JUDGED:
+        split = tables.Dataset(args.dataset / name)
+        found = read_checked(args.predictions / f"{name}.csv", split)
+        results[name] = metrics.evaluate(found.label, found.probabilities, found.class_names, name)
+        if results[name]["n_examples"] != split.n:
+            raise AssertionError(f"{results[name]['n_examples']} judged of {split.n} in {name}")
+    judged = (found.label, found.probabilities, found.class_names)  # of test, the last one
+    with atomic_folder(args.plots) as pictures:
+        draw(pictures, *judged, results["test"])
     with atomic_folder(args.curves) as folder:
-        for name, found, columns in (
+        for name, curves_of, columns in (
             ("roc", metrics.roc_curves, ["fpr", "tpr"]),
             ("pr", metrics.pr_curves, ["recall", "precision"]),
         ):
-            curve = metrics.mean_curve(found(truths["test"], probabilities["test"], class_names))
+            curve = metrics.mean_curve(curves_of(*judged))
             tables.write_plot_data(
                 folder / f"{name}.csv", pd.DataFrame(dict(zip(columns, curve, strict=True)))
             )

@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     if list(predictions["image_id"]) != list(dataset.image_id):
         raise StageError(
             f"Expected predictions of the pictures in {args.dataset}/test. Received: others. Run "
-            "`dvc repro evaluate`."
+            "`dvc repro predict`."
         )
     opacity = params.gradcam.opacity
     counts, summary, focus, used = {}, {"right": [], "wrong": []}, [], set()

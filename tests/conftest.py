@@ -155,12 +155,21 @@ class Run:
             metrics="m/train.json",
         )
 
+    def predict(self):
+        self.stage(
+            "predict",
+            dataset="dataset",
+            features="features",
+            model="models",
+            predictions="predictions",
+            embeddings="embeddings",
+            metrics="m/predict.json",
+        )
+
     def evaluate(self):
         self.stage(
             "evaluate",
             dataset="dataset",
-            features="features",
-            model="models",
             predictions="predictions",
             metrics="m/evaluate.json",
             curves="curves",
@@ -194,6 +203,6 @@ def whole_run(tmp_path_factory):
     whole = Run(folder, params)
     for stage in ("download", "clean", "split", "oversample", "extract"):
         getattr(whole, stage)()
-    for stage in ("train", "evaluate", "gradcam"):
+    for stage in ("train", "predict", "evaluate", "gradcam"):
         getattr(whole, stage)()
     return whole

@@ -1,6 +1,7 @@
 """The stages that need a model, on one run of the whole path."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,14 @@ from PIL import Image
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from stages.common import metrics, tables
+from stages.common.embeddings import read_embeddings
 from stages.common.errors import StageError
 from stages.common.files import read_json
 from stages.common.images import decode_png, load_pixels
 from stages.common.params import read_params
 from stages.nn.classifier import load_classifier
 from stages.nn.features import predict, read_maps
+from stages.nn.pixels import pool_pixels
 
 NAMES = ["cat", "dog", "owl"]
 KEYS = (
@@ -83,6 +86,40 @@ def test_beside_the_model_stand_its_card_weights_and_summary(whole_run):
     total = found["head_parameters"] + found["backbone_parameters"]
     assert f"Total params: {total:,} " in summary
     assert str(whole_run.folder) not in summary
+
+
+@pytest.mark.parametrize("split", tables.SPLITS)
+def test_embeddings_are_the_means_of_the_maps(whole_run, split):
+    dataset = tables.Dataset(whole_run.path("dataset") / split)
+    found = read_embeddings(whole_run.path(f"embeddings/{split}.npy"), dataset)
+    maps = read_maps(whole_run.path(f"features/{split}.npy"), dataset)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, maps[:, 0].astype(float).mean(axis=(1, 2)), rtol=1e-4)
+    backbone = load_classifier(whole_run.path("models")).backbone
+    fresh = np.concatenate(list(pool_pixels(backbone, dataset, 4)))
+    np.testing.assert_allclose(found, fresh, atol=5e-3, rtol=5e-3)
+    other = tables.Dataset(whole_run.path("dataset") / ("val" if split == "train" else "train"))
+    with pytest.raises(StageError, match=rf"Expected .*{split}\.npy to hold \({other.n}, channels"):
+        read_embeddings(whole_run.path(f"embeddings/{split}.npy"), other)
+
+
+@pytest.mark.parametrize("change", ["order", "missing", "label"])
+def test_evaluate_refuses_predictions_of_other_pictures(whole_run, tmp_path, change):
+    shutil.copytree(whole_run.path("predictions"), tmp_path / "predictions")
+    file = tmp_path / "predictions/test.csv"
+    table = pd.read_csv(file)
+    if change == "order":
+        table = table[::-1]
+    elif change == "missing":
+        table = table[1:]
+    else:
+        table.loc[0, "label"] = "owl" if table.loc[0, "label"] == "cat" else "cat"
+    table.to_csv(file, index=False)
+    other = type(whole_run)(tmp_path, whole_run.params)
+    (tmp_path / "dataset").symlink_to(whole_run.path("dataset"))
+    with pytest.raises(StageError, match=r"each picture of .*test once.*Run `dvc repro predict`"):
+        other.evaluate()
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

@@ -240,7 +240,7 @@ def finished(request, base, tmp_path):
     params = check_settings(CONTENT, experiment)
     YAML().dump(apply_settings(CONTENT, experiment.settings), tmp_path / "params.yaml")
     run = Run(tmp_path, tmp_path / "params.yaml")
-    for stage in ("oversample", "extract", "train", "evaluate", "gradcam"):
+    for stage in ("oversample", "extract", "train", "predict", "evaluate", "gradcam"):
         getattr(run, stage)()
     yield params, run
     keras.backend.clear_session()

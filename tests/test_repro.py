@@ -69,7 +69,7 @@ def test_a_second_run_does_nothing(project):
 
 def test_another_head_leaves_data_and_features_alone(project):
     output = project.call("dvc", "exp", "run", "-n", "with-mha", "-S", "model.attention=mha")
-    assert project.ran(output) == ["train", "evaluate", "gradcam", "ensemble"]
+    assert project.ran(output) == ["train", "predict", "evaluate", "gradcam", "ensemble"]
     shown = project.call("dvc", "metrics", "diff", "HEAD", "--md")
     assert "test.loss" in shown
     table = json.loads(project.call("dvc", "exp", "show", "--json", "--no-pager"))
@@ -115,7 +115,7 @@ def test_a_search_ends_in_an_experiment_that_scores_as_its_trial_did(project):
     write_params(project.folder / "params.yaml", **(SMALL | {"train__learning_rate": 1e-7}))
     output = project.call(*search, "3")  # of other settings, so another search
     assert "continues" not in output
-    assert project.ran(output) == ["train", "evaluate", "gradcam", "ensemble"]
+    assert project.ran(output) == ["train", "predict", "evaluate", "gradcam", "ensemble"]
     assert "search: warning: the best of 3 tries" in output
     line = next(line for line in output.splitlines() if line.split()[:1] in (["1"], ["2"]))
     found = read_json(project.folder / "metrics/evaluate.json")
@@ -136,7 +136,7 @@ def test_another_backbone_leaves_the_data_alone(project):
         *("dvc", "exp", "run", "-S", "model.backbone=mobilenet", "-S", "model.weights=none"),
         *("-S", "train.epochs=1"),
     )
-    assert project.ran(output) == ["extract", "train", "evaluate", "gradcam", "ensemble"]
+    assert project.ran(output) == ["extract", "train", "predict", "evaluate", "gradcam", "ensemble"]
     assert read_json(project.folder / "metrics/extract.json")["backbone"] == "mobilenet"
 
 

@@ -1,6 +1,6 @@
 """Maps of a frozen backbone: computed once per picture and view, kept on disk, read by batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -97,6 +97,12 @@ def read_maps(path: Path, dataset: Dataset) -> np.ndarray:
 def cached_maps(maps: np.ndarray) -> Callable[[list[int]], np.ndarray]:
     """A function from rows to the maps of their plain view: float32 (len(rows), h, w, c)."""
     return lambda rows: maps[rows, 0].astype(np.float32)
+
+
+def pool_maps(maps: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Yields the mean over positions of every row's plain view: float32 (m, channels) each."""
+    for start in range(0, len(maps), batch_size):
+        yield maps[start : start + batch_size, 0].mean(axis=(1, 2), dtype=np.float32)
 
 
 def predict(head: keras.Model, maps: np.ndarray, batch_size: int) -> np.ndarray:
