@@ -6,13 +6,10 @@ Writes: --metrics; --curves, a folder: CSVs of the test's mean curves, for `dvc 
 Params: none
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from stages.common import cli, metrics, plots, tables
-from stages.common.errors import StageError
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
 
@@ -60,29 +57,13 @@ def draw(folder, y_true, probabilities, class_names, scores) -> None:
         )
 
 
-def read_checked(path: Path, split: tables.Dataset) -> tables.Predictions:
-    """The predictions of a split, after making sure that each of its pictures is there once.
-
-    Raises:
-        StageError: they are of other pictures.
-    """
-    found = tables.read_own_predictions(path, str(path))
-    same = found.class_names == split.class_names and found.n == split.n
-    if not same or (found.image_id != split.image_id).any() or (found.label != split.label).any():
-        raise StageError(
-            f"Expected {path} to hold each picture of {split.files[0].parent} once, in its order. "
-            "Received: other pictures, labels or classes. Run `dvc repro predict`."
-        )
-    return found
-
-
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "dataset", "predictions", "metrics", "curves", "plots")
     read_params(args.params)
     results = {}
     for name in JUDGED:
         split = tables.Dataset(args.dataset / name)
-        found = read_checked(args.predictions / f"{name}.csv", split)
+        found = tables.read_checked_predictions(args.predictions / f"{name}.csv", split)
         results[name] = metrics.evaluate(found.label, found.probabilities, found.class_names, name)
         if results[name]["n_examples"] != split.n:
             raise AssertionError(f"{results[name]['n_examples']} judged of {split.n} in {name}")

@@ -108,6 +108,7 @@ def test_the_stages_are_the_scripts():
         "train",
         "predict",
         "evaluate",
+        "diagnose",
         "gradcam",
         "ensemble",
     ]
@@ -158,7 +159,7 @@ def test_stages_reach_tensorflow_only_through_nn():
         for file in local_modules(Path(f"stages/{stage}.py")):
             if file.parts[:2] != ("stages", "nn"):
                 assert not any(heavy.match(name) for name in imported_names(file)), file
-    for stage in ("download", "clean", "split", "oversample", "evaluate", "ensemble"):
+    for stage in ("download", "clean", "split", "oversample", "evaluate", "diagnose", "ensemble"):
         assert not any(
             file.parts[:2] == ("stages", "nn") for file in local_modules(Path(f"stages/{stage}.py"))
         )

@@ -19,6 +19,7 @@ from stages.common.sections import (
     Clean,
     Compute,
     Data,
+    Diagnose,
     Ensemble,
     Gradcam,
     Model,
@@ -38,6 +39,7 @@ class Params(Section):
     augment: Augment
     model: Model
     train: Train
+    diagnose: Diagnose
     gradcam: Gradcam
     ensemble: Ensemble
     compute: Compute

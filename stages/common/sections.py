@@ -223,6 +223,14 @@ class Train(Section):
         return self
 
 
+class Diagnose(Section):
+    pictures: Annotated[int, Field(ge=1, le=200)]
+    unsure_hits: Annotated[int, Field(ge=1)]
+    folds: Annotated[int, Field(ge=2, le=20)]
+    label_pictures: Annotated[int, Field(ge=2)]
+    plane_points: Annotated[int, Field(ge=10, le=20_000)]
+
+
 class Gradcam(Section):
     per_class: Annotated[int, Field(ge=1, le=50)]
     opacity: Annotated[float, Field(ge=0, le=1)]

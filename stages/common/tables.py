@@ -83,6 +83,12 @@ SAMPLING = pa.schema(
 HISTORY_FIRST_COLUMNS = ["epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
 PREDICTION_COLUMNS = ["image_id", "path", "label", "predicted"]  # then p_<class> for each class
 
+# Tables of diagnose, `label_errors.csv` and the two others.
+JUDGED_COLUMNS = ["path", "split", "label", "predicted", "confidence", "p_label", "image_id"]
+LABEL_ERROR_COLUMNS = [
+    *("path", "split", "label", "suggested", "p_label", "p_suggested", "quality", "image_id"),
+]
+
 
 def write_manifest(path: Path, rows: pd.DataFrame) -> None:
     """Writes the manifest sorted by path; `rows` has the columns of MANIFEST."""
@@ -332,6 +338,28 @@ def read_own_predictions(source: Path | BinaryIO, name: str) -> Predictions:
         ) from None
     known = (frame[column].to_numpy(object) for column in ("image_id", "path"))
     return Predictions(class_names, *known, label.to_numpy(np.int64), probabilities)
+
+
+def read_checked_predictions(path: Path, split: Dataset) -> Predictions:
+    """The predictions of a split, after making sure that each of its pictures is there once.
+
+    Raises:
+        StageError: they are of other pictures.
+    """
+    found = read_own_predictions(path, str(path))
+    same = found.class_names == split.class_names and found.n == split.n
+    if not same or (found.image_id != split.image_id).any() or (found.label != split.label).any():
+        raise StageError(
+            f"Expected {path} to hold each picture of {split.files[0].parent} once, in its order. "
+            "Received: other pictures, labels or classes. Run `dvc repro predict`."
+        )
+    return found
+
+
+def write_listing(path: Path, rows: pd.DataFrame, columns: list[str]) -> None:
+    """Writes pictures to act on, in the order of `rows`, with four decimals."""
+    _check_columns("the rows to be written", list(rows.columns), columns)
+    _write_csv(path, rows[columns], float_format="%.4f")
 
 
 def write_plot_data(path: Path, rows: pd.DataFrame) -> None:
