@@ -2,16 +2,15 @@
 
 Reads:  --dataset, a folder with train, val and test
 Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics; --plots, a folder:
-        the augmented views, and what the backbone sees in the plane
+        the augmented views
 Params: seed, augment, compute, model.backbone, model.weights, model.layer, model.trainable
 """
 
 from pathlib import Path
 
 import numpy as np
-from sklearn.decomposition import PCA
 
-from stages.common import cli, images, plots, tables
+from stages.common import cli, images, tables
 from stages.common.files import atomic_folder, write_json
 from stages.common.params import read_params
 from stages.common.sections import Augment, as_list, caches_maps
@@ -23,7 +22,7 @@ from stages.nn.runtime import configure
 
 NO_MAPS_FILE = "no_maps.txt"
 NO_MAPS = "The backbone starts from random weights and is trained itself: no maps to cache.\n"
-MAP_POINTS = 3000  # pictures drawn in the plane
+CHECKED = 100  # pictures whose maps are compared
 
 
 def warn_of_idle_settings(augment: Augment, trainable: str | int) -> None:
@@ -38,14 +37,10 @@ def warn_of_idle_settings(augment: Augment, trainable: str | int) -> None:
         )
 
 
-def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float] | None:
-    """Draws pooled maps of training pictures on their first two principal components.
-
-    Returns:
-        The fractions of variance that the two components explain; None where nothing varies.
-    """
-    rows = np.linspace(0, train.n - 1, min(MAP_POINTS, train.n)).astype(int)
+def warn_of_equal_maps(features: Path) -> None:
+    """Says so where the maps of training pictures do not differ, as far as CHECKED of them tell."""
     maps = np.load(features, mmap_mode="r")
+    rows = np.linspace(0, len(maps) - 1, min(CHECKED, len(maps))).astype(int)
     pooled = np.stack([maps[row, 0].mean(axis=(0, 1), dtype=np.float32) for row in rows])
     if np.ptp(pooled, axis=0).max() == 0:
         cli.warn(
@@ -53,19 +48,6 @@ def draw_plane(path: Path, features: Path, train: tables.Dataset) -> list[float]
             "the maps are the same for every picture, so nothing can be learned from them; an "
             "untrained backbone (model.weights: none) often does that",
         )
-        return None
-    pca = PCA(2, svd_solver="full")
-    points = pca.fit_transform(pooled)
-    explained = [float(part) for part in pca.explained_variance_ratio_]
-    plots.scatter(
-        path,
-        "What the backbone sees: pooled maps of train",
-        points,
-        train.label[rows],
-        train.class_names,
-        tuple(f"component {i + 1} ({part:.0%} of variance)" for i, part in enumerate(explained)),
-    )
-    return explained
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -81,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     augmenter = build_augmenter(params.augment, params.seed)
     cached = caches_maps(params.model.trainable, params.model.weights)
-    shapes, explained = {}, None
+    shapes = {}
     with atomic_folder(args.features) as folder, atomic_folder(args.plots) as pictures:
         for name, split in splits.items() if cached else ():
             views = params.augment.views if name == "train" else 1
@@ -97,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
             pictures / "views.png", train, params.augment, params.model.trainable, params.seed
         )
         if cached:
-            explained = draw_plane(pictures / "plane.png", folder / "train.npy", train)
+            warn_of_equal_maps(folder / "train.npy")
         else:
             (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
     network = " + ".join(as_list(params.model.backbone))
@@ -112,7 +94,6 @@ def main(argv: list[str] | None = None) -> None:
             "views": params.augment.views if cached else None,
             "pictures": {name: split.n for name, split in splits.items()},
             "bytes": size,
-            "explained_variance": explained,
         },
     )
     shape = "x".join(str(part) for part in backbone.output_shape[1:])

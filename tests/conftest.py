@@ -176,6 +176,17 @@ class Run:
             plots="p/evaluate",
         )
 
+    def diagnose(self):
+        self.stage(
+            "diagnose",
+            dataset="dataset",
+            predictions="predictions",
+            embeddings="embeddings",
+            diagnosis="diagnosis",
+            plots="p/diagnose",
+            metrics="m/diagnose.json",
+        )
+
     def gradcam(self):
         self.stage(
             "gradcam",
@@ -203,6 +214,6 @@ def whole_run(tmp_path_factory):
     whole = Run(folder, params)
     for stage in ("download", "clean", "split", "oversample", "extract"):
         getattr(whole, stage)()
-    for stage in ("train", "predict", "evaluate", "gradcam"):
+    for stage in ("train", "predict", "evaluate", "diagnose", "gradcam"):
         getattr(whole, stage)()
     return whole

@@ -15,6 +15,7 @@ from stages.common.errors import StageError
 from stages.common.files import read_json
 from stages.common.images import decode_png, load_pixels
 from stages.common.params import read_params
+from stages.extract import warn_of_equal_maps
 from stages.nn.classifier import load_classifier
 from stages.nn.features import predict, read_maps
 from stages.nn.pixels import pool_pixels
@@ -160,7 +161,10 @@ def test_every_plot_is_a_picture_of_readable_size(whole_run):
         "gradcam/owl.png",
         "gradcam/summary.png",
         "extract/views.png",
-        "extract/plane.png",
+        "diagnose/confident_mistakes.png",
+        "diagnose/label_errors.png",
+        "diagnose/plane.png",
+        "diagnose/unsure_hits.png",
         "clean/classes.png",
         "split/samples.png",
         "history.png",
@@ -267,3 +271,14 @@ def test_the_card_holds_the_settings_of_the_training(whole_run):
     assert card["params"]["model"] == params.model.model_dump()
     assert card["params"]["augment"]["views"] == params.augment.views
     assert card["frozen"] is True
+
+
+def test_equal_maps_are_warned_of(tmp_path, capsys):
+    maps = np.ones((150, 1, 2, 2, 3), np.float16)
+    np.save(tmp_path / "equal.npy", maps)
+    warn_of_equal_maps(tmp_path / "equal.npy")
+    assert "the maps are the same for every picture" in capsys.readouterr().err
+    maps[149, 0, 0, 0, 0] = 2
+    np.save(tmp_path / "other.npy", maps)
+    warn_of_equal_maps(tmp_path / "other.npy")
+    assert capsys.readouterr().err == ""

@@ -244,42 +244,6 @@ def curves(
         figure.legend(loc="outside right upper", fontsize=11 if len(lines) <= 8 else 9)
 
 
-def scatter(
-    path: Path,
-    title: str,
-    points: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    axis_names: tuple[str, str],
-) -> None:
-    """Points in a plane, coloured by class.
-
-    Args:
-        path: the PNG.
-        title: above it.
-        points: float (n, 2).
-        labels: int (n,).
-        class_names: in label order.
-        axis_names: of x and y.
-    """
-    with drawing(path, 7.6, 5.4) as (figure, ax):
-        for index, name in enumerate(class_names):
-            own = points[labels == index]
-            marker = "osD^vPX*"[(index // len(COLOURS)) % 8]
-            ax.scatter(
-                own[:, 0],
-                own[:, 1],
-                s=16,
-                alpha=0.7,
-                color=colour_of(index),
-                label=shorten(name, 24),
-                marker=marker,
-                linewidths=0,
-            )
-        ax.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
-        figure.legend(loc="outside right upper", markerscale=1.6)
-
-
 def shorten(text: str, width: int) -> str:
     """The text, cut in the middle to at most `width` characters."""
     if len(text) <= width:

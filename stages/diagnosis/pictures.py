@@ -115,13 +115,13 @@ def draw_judged(
     for name, title, rows, what in (
         (
             "confident_mistakes",
-            "The mistakes that the model was surest of, with what it said and what they are",
+            "Mistakes that the model was surest of",
             confident_mistakes(judged),
             "mistakes",
         ),
         (
             "unsure_hits",
-            "Right, but the model was least sure of them",
+            "Right ones that the model was least sure of",
             unsure_hits(judged, int(right.sum())),
             "right ones",
         ),
@@ -154,9 +154,9 @@ def draw_doubts(
         f"{said('rather', row.suggested, row.p_suggested)}\nin {row.split}"
         for row in shown.itertuples()
     ]
+    title = "Likely label errors, by confident learning"
     among = f"{counts['judged']:,} of {counts['pictures']:,} pictures"
-    title = f"Likely label errors: {len(doubts):,} among {among}, by confident learning"
-    heading = f"the {len(shown):,} likeliest: given label, and what others of its kind are called"
+    heading = f"{len(shown):,} of {len(doubts):,} among {among}"
     sheet(path, title, {heading: (shown, texts)}, splits)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.patheffects import withStroke
+from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 from threadpoolctl import threadpool_limits
@@ -15,7 +16,8 @@ from stages.common.plots import COLOURS, colour_of, drawing, shorten
 COMPONENTS = 50  # of PCA, before t-SNE, as its authors do
 PERPLEXITY = 30  # neighbours that count, about; scikit-learn's default
 NEIGHBOURS = 5  # of trustworthiness
-NAMED = 40  # classes with their name in the plane
+NAMED = range(5, 41)  # numbers of classes that have their name in the plane
+LISTED = 80  # classes in the legend
 MARKERS = "osD^vPX*"
 SPLIT_MARKS = {"val": ("#777777", "val"), "test": ("black", "test")}
 
@@ -124,10 +126,9 @@ def draw(
                 linewidths=1.3,
                 label=f"mistake of {name}: {int(wrong[split].sum()):,}",
             )
-        for index in present if len(present) <= NAMED else ():
-            middle = np.median(points[label == index], axis=0)
+        for index, place in _name_places(points, label, present).items():
             ax.text(
-                *middle,
+                *place,
                 shorten(class_names[index], 16),
                 ha="center",
                 va="center",
@@ -136,7 +137,7 @@ def draw(
                 path_effects=[withStroke(linewidth=3, foreground="white")],
             )
         handles, names = ax.get_legend_handles_labels()
-        shown = [*range(min(len(present), 2 * NAMED)), *range(len(present), len(names))]
+        shown = [*range(min(len(present), LISTED)), *range(len(present), len(names))]
         figure.legend(
             [handles[i] for i in shown],
             [names[i] for i in shown],
@@ -145,3 +146,13 @@ def draw(
             fontsize=10 if len(present) <= 16 else 8,
             markerscale=1.2,
         )
+
+
+def _name_places(points: np.ndarray, label: np.ndarray, present: Sequence[int]) -> dict:
+    """For each class the one of its points that has most of its own kind around it."""
+    if len(present) not in NAMED:
+        return {}
+    near = cKDTree(points).query(points, min(PERPLEXITY, len(points)))[1]
+    own = (label[near] == label[:, None]).sum(axis=1)
+    rows = {index: np.flatnonzero(label == index) for index in present}
+    return {index: points[found[own[found].argmax()]] for index, found in rows.items()}
