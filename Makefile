@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Stages are started as `python -m stages.NAME`: that python must be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro recipe recipes search test lint lock clean-venv
+.PHONY: help install repro recipe recipes search compare test lint lock clean-venv
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -29,6 +29,9 @@ recipes: install  ## all recipes as queued experiments, and a table; optionally 
 MINUTES := 5
 search: install  ## better settings of the head, as an experiment; MINUTES=5
 	@python -m tools.search --minutes $(MINUTES)
+
+compare: install  ## two or more finished experiments, paired: REVS="main my-exp"
+	@python -m tools.compare $(REVS)
 
 test: install  ## the tests and the linter
 	@echo "==> ruff"

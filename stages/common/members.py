@@ -1,4 +1,7 @@
-"""Predictions of other revisions: finished DVC experiments, branches, tags and commits."""
+"""Predictions of other revisions: finished DVC experiments, branches, tags and commits.
+
+`asked` is what messages call the place where a revision was named: a parameter, an argument.
+"""
 
 import os
 from pathlib import Path
@@ -12,12 +15,14 @@ from dvc.repo import Repo
 from stages.common.errors import StageError
 from stages.common.tables import Predictions, read_own_predictions
 
+MEMBERS = "ensemble.members"
+
 
 class Member(NamedTuple):
-    """A candidate of the ensemble.
+    """A candidate of the ensemble, or one side of a comparison.
 
     Attributes:
-        name: as in ensemble.members, or "workspace".
+        name: as it was asked for, or "workspace".
         commit: 40 hex digits; None for the workspace.
         predictions: by split.
     """
@@ -33,7 +38,7 @@ def read_workspace(name: str, files: dict[str, Path]) -> Member:
     return Member(name, None, found)
 
 
-def read_member(name: str, files: dict[str, Path]) -> Member:
+def read_member(name: str, files: dict[str, Path], asked: str = MEMBERS) -> Member:
     """The predictions of the revision called `name`, from git and DVC's cache.
 
     No lock of the running `dvc repro` is needed or taken. Workers of the queue run in a copy of
@@ -43,6 +48,7 @@ def read_member(name: str, files: dict[str, Path]) -> Member:
     Args:
         name: an experiment, branch, tag or commit.
         files: by split, as they are called in the workspace.
+        asked: where it was named, for messages.
 
     Raises:
         StageError: no such revision, or it has no predictions there, or the cache lacks them.
@@ -50,13 +56,13 @@ def read_member(name: str, files: dict[str, Path]) -> Member:
     root = os.environ.get("DVC_ROOT", os.curdir)
     revision = DVCFileSystem(root, rev=name)
     try:
-        commit = _commit(revision, name, root)
+        commit = _commit(revision, name, root, asked)
         found = {}
         for split, file in files.items():
             path = Path(os.path.relpath(file)).as_posix()
             if not revision.exists(Path(path).parent.as_posix()):
                 raise StageError(
-                    f"Expected the member {name!r} of ensemble.members to have {path}. Received: "
+                    f"Expected {name!r} of {asked} to have {path}. Received: "
                     f"none in commit {commit[:7]}, where the pipeline did not finish. "
                     f"{_available(root)}"
                 )
@@ -65,24 +71,24 @@ def read_member(name: str, files: dict[str, Path]) -> Member:
         return Member(name, commit, found)
     except (OSError, DvcException) as error:
         raise StageError(
-            f"Expected the predictions of the member {name!r} in DVC's cache. Received: {error}. "
+            f"Expected the predictions of {name!r} in DVC's cache. Received: {error}. "
             f"Get them with `dvc fetch`, or make them again: `dvc exp apply {name}`, `dvc repro`."
         ) from None
     finally:
         revision.close()
 
 
-def _commit(revision: DVCFileSystem, name: str, root: str) -> str:
+def _commit(revision: DVCFileSystem, name: str, root: str, asked: str) -> str:
     try:
         return revision.repo.get_rev()  # the first use opens it
     except DvcException as error:
         raise StageError(
-            "Expected ensemble.members to name finished experiments, branches, tags or commits. "
+            f"Expected {asked} to name finished experiments, branches, tags or commits. "
             f"Received: {name!r} ({error}). {_available(root)}"
         ) from None
 
 
-def check_same_pictures(first: Member, other: Member) -> None:
+def check_same_pictures(first: Member, other: Member, asked: str = MEMBERS) -> None:
     """Makes sure that two members speak of the same pictures, classes and labels, in order.
 
     Raises:
@@ -93,9 +99,9 @@ def check_same_pictures(first: Member, other: Member) -> None:
         difference = _first_difference(ours, theirs)
         if difference:
             raise StageError(
-                f"Expected the member {other.name!r} of ensemble.members to have predicted the "
-                f"same {split} pictures as {first.name}. Received: {difference}. Its seed, split "
-                "or data differ; run it again with today's, or leave it out."
+                f"Expected {other.name!r} of {asked} to have predicted the same {split} pictures "
+                f"as {first.name}. Received: {difference}. Its seed, split or data differ; run it "
+                f"again with those of {first.name}, or leave it out."
             )
 
 
@@ -103,7 +109,9 @@ def _first_difference(ours: Predictions, theirs: Predictions) -> str | None:
     if ours.class_names != theirs.class_names:
         return f"the classes {theirs.class_names}, not {ours.class_names}"
     if ours.n != theirs.n:
-        return f"{theirs.n} pictures, not {ours.n}"
+        alone = sorted(set(ours.path) ^ set(theirs.path))
+        which = f"; one of them alone has {alone[0]}" if alone else ""
+        return f"{theirs.n} pictures, not {ours.n}{which}"
     for what in ("image_id", "path", "label"):
         unequal = np.flatnonzero(getattr(ours, what) != getattr(theirs, what))
         if len(unequal):

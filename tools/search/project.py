@@ -30,7 +30,7 @@ def flags_of(stage: str) -> dict[str, Path]:
         graph = YAML(typ="safe", pure=True).load(Path(GRAPH).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StageError(
-            f"Expected {GRAPH} in {Path.cwd()}. Received: no such file. Run the search from the "
+            f"Expected {GRAPH} in {Path.cwd()}. Received: no such file. Run this from the "
             "project's top folder."
         ) from None
     words = shlex.split(graph["stages"][stage]["cmd"])
