@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_picture, picture_bytes, write_params
+from conftest import SMALL, make_picture, picture_bytes, write_params, write_pictures
 from PIL import Image
 
 from stages import diagnose
@@ -151,3 +151,51 @@ def test_a_class_that_cannot_be_judged_is_named(tmp_path, capsys):
     assert found["label_errors"]["judged"] == 0
     assert found["label_errors"]["linear_accuracy"] is None
     assert "no label of 000, 001" in capsys.readouterr().err
+
+
+FOLDERS = """
+import pandas as pd, pathlib
+for row in pd.read_csv("diagnosis/label_errors.csv", dtype=str).itertuples():
+    path = pathlib.Path("source", row.path)
+    new = path.with_name(f"{row.image_id}-{path.name}")  # there may be one of its name
+    path.rename(str(new).replace(f"/{row.label}/", f"/{row.suggested}/"))
+"""
+TABLE = """
+import pandas as pd
+new = pd.read_csv("diagnosis/label_errors.csv", dtype=str).set_index("path").suggested
+old = pd.read_csv("source/labels.csv", dtype=str, keep_default_na=False)
+old["target"] = old.image_name.map(new).fillna(old.target)
+old.to_csv("source/labels.csv", index=False)
+"""
+
+
+@pytest.mark.parametrize("recipe", [FOLDERS, TABLE])
+def test_the_readmes_recipe_turns_the_table_into_a_correction(run, recipe, monkeypatch):
+    """Of class folders files are moved, of a label table cells are changed; then clean agrees."""
+    monkeypatch.chdir(run.folder)
+    write_pictures(run.path("source"), {"007": 6, "008": 6})
+    rows = [(f"{label}/{i:03d}.png", label) for label in ("007", "008") for i in range(6)]
+    if recipe is TABLE:
+        run.path("source/007").rename(run.path("source/a"))
+        run.path("source/008").rename(run.path("source/b"))
+        homes = {"007": "a", "008": "b"}
+        rows = [(f"{homes[label]}/{path[4:]}", label) for path, label in rows]
+        table = pd.DataFrame(rows, columns=["image_name", "target"])
+        table.to_csv(run.path("source/labels.csv"), index=False)
+        write_params(run.params, **SMALL, data__labels="labels.csv")
+    doubt = dict.fromkeys(tables.LABEL_ERROR_COLUMNS, "") | {"label": "007", "suggested": "008"}
+    doubt |= {"path": rows[3][0], "image_id": "0123456789abcdef"}
+    run.path("diagnosis").mkdir()
+    pd.DataFrame([doubt]).to_csv(run.path("diagnosis/label_errors.csv"), index=False)
+    labels = []
+    for correct in (False, True):
+        if correct:
+            exec(recipe)  # as a user would
+        run.download()
+        run.clean()
+        manifest = tables.read_manifest(run.path("clean/manifest.parquet"))
+        labels.append(dict(zip(manifest["image_id"], manifest["label"], strict=True)))
+    before, after = labels
+    changed = [one for one in before if before[one] != after[one]]
+    assert len(before) == len(after) == 12
+    assert [(before[one], after[one]) for one in changed] == [("007", "008")]
