@@ -64,16 +64,20 @@ def doubtful_labels(
     rows = np.sort(np.random.default_rng(seed).choice(n, min(n, limit), replace=False))
     frame = everything.frame.iloc[rows].reset_index(drop=True)
     label, group = frame["label"].to_numpy(), frame["group"].to_numpy()
-    folds = label_errors.usable_folds(label, group, folds)
+    enough = label_errors.large_enough(label, group, folds, len(names))
     probabilities = np.zeros((len(rows), len(names)))
-    if folds > 1:
+    if enough.sum() > 1:
         vectors = everything.vectors(rows)
         probabilities = label_errors.out_of_sample(vectors, label, group, len(names), folds, seed)
-    found = label_errors.find(label, probabilities)
-    alone = np.setdiff1d(np.arange(len(names)), label[found.judged])
-    if len(alone):
-        few = ", ".join(names[i] for i in alone[:5]) + (", ..." if len(alone) > 5 else "")
-        cli.warn("diagnose", f"no label of {few} was judged: too few pictures for two folds")
+    found = label_errors.find(label, probabilities, enough)
+    if not enough.all():
+        small = [one for one, large in zip(names, enough, strict=True) if not large]
+        few = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
+        cli.warn(
+            "diagnose",
+            f"no label of {len(small)} class(es) was judged, for less than one picture in each "
+            f"of {folds} folds: {few}",
+        )
     at, name = np.arange(len(rows)), np.array(names, dtype=object)
     frame = frame.assign(
         p_label=probabilities[at, label],
@@ -90,7 +94,10 @@ def doubtful_labels(
         "judged": int(found.judged.sum()),
         "folds": folds,
         "flagged": len(flagged),
-        "per_class": {one: int(count.get(one, 0)) for one in names},
+        "per_class": {
+            one: int(count.get(one, 0)) if large else None
+            for one, large in zip(names, enough, strict=True)
+        },
         "per_split": {one: int((flagged["split"] == one).sum()) for one in tables.SPLITS},
         "linear_accuracy": float(right[found.judged].mean()) if found.judged.any() else None,
     }

@@ -122,11 +122,14 @@ def test_without_mistakes_the_sheet_says_so(tmp_path):
         assert np.asarray(image.convert("L")).std() > 5
 
 
-def test_thirty_classes_some_without_test_pictures(tmp_path):
-    found = make(tmp_path, n_classes=30)
-    assert len(found["label_errors"]["per_class"]) == 30
+def test_thirty_classes_some_without_test_pictures(tmp_path, capsys):
+    found = make(tmp_path, n_classes=30, diagnose__folds=3)
+    per_class = found["label_errors"]["per_class"]
+    assert [one is None for one in per_class.values()] == [False] * 12 + [True] * 18
     assert found["mistakes"]["test"] == 1
-    assert table(tmp_path, "label_errors")["path"].tolist().count(f"007/{PLANTED}.png") == 1
+    # Of 60 training pictures each class has two, of val and test the first twelve one each.
+    assert found["label_errors"]["judged"] == 12 * 4
+    assert "no label of 18 class(es) was judged" in capsys.readouterr().err
 
 
 def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
@@ -150,7 +153,7 @@ def test_a_class_that_cannot_be_judged_is_named(tmp_path, capsys):
     assert found["label_errors"]["flagged"] == 0
     assert found["label_errors"]["judged"] == 0
     assert found["label_errors"]["linear_accuracy"] is None
-    assert "no label of 000, 001" in capsys.readouterr().err
+    assert "no label of 30 class(es) was judged" in capsys.readouterr().err
 
 
 FOLDERS = """

@@ -17,7 +17,8 @@ def clusters(n=400, distance=3.0, seed=0):
 def doubts(vectors, label, group=None, folds=5, n_classes=CLASSES):
     group = np.arange(len(label)) if group is None else group
     p = label_errors.out_of_sample(vectors, label, group, n_classes, folds, 1)
-    return p, label_errors.find(label, p)
+    enough = label_errors.large_enough(label, group, folds, n_classes)
+    return p, label_errors.find(label, p, enough)
 
 
 def test_turned_labels_are_found_and_their_true_class_suggested():
@@ -45,7 +46,7 @@ def test_clean_labels_are_left_alone():
 def test_quality_and_suggestion_by_hand():
     label = np.array([0, 0, 1, 1])
     p = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.0, 1.0, 0.0], [0.5, 0.2, 0.3]])
-    found = label_errors.find(label, p)
+    found = label_errors.find(label, p, np.array([True, True, False]))
     # Nobody is of class 2: its column goes, and what is left adds up to 1 again.
     rows = np.array([[7 / 9, 2 / 9], [1 / 7, 6 / 7], [0, 1], [5 / 7, 2 / 7]])
     margin = rows[np.arange(4), label] - rows[np.arange(4), 1 - label]
@@ -64,27 +65,28 @@ def test_near_copies_do_not_vouch_for_each_other():
     assert (together.argmax(axis=1) == label).mean() < 0.65
 
 
-def test_a_class_of_one_picture_is_not_judged_and_one_of_two_is():
+def test_classes_smaller_than_the_folds_are_not_judged():
     vectors, label = clusters(80)
-    few = np.concatenate([label, [4, 5, 5]])
-    extra = np.zeros((3, 20), np.float32)
+    few = np.concatenate([label, [4, 5, 5, 5, 5, 5]])
+    extra = np.zeros((6, 20), np.float32)
     extra[:, 10] = 9
     _, found = doubts(np.concatenate([vectors, extra]), few, n_classes=6)
     assert not found.judged[80]
     assert np.isnan(found.quality[80])
     assert found.suggested[80] == -1
-    assert found.judged[81:].all()
     assert found.judged[:80].all()
+    assert found.judged[81:].all()
+    assert 4 not in found.suggested
 
 
 def test_one_class_alone_is_not_judged():
-    found = label_errors.find(np.zeros(5, int), np.ones((5, 1)))
+    found = label_errors.find(np.zeros(5, int), np.ones((5, 1)), np.array([True]))
     assert not found.judged.any()
     assert not found.flagged.any()
 
 
-def test_folds_are_no_more_than_the_groups_of_the_largest_class():
-    label = np.array([0, 0, 0, 0, 1])
-    assert label_errors.usable_folds(label, np.arange(5), 5) == 4
-    assert label_errors.usable_folds(label, np.array([7, 7, 8, 8, 9]), 5) == 2
-    assert label_errors.usable_folds(label, np.arange(5), 3) == 3
+def test_near_copies_do_not_make_a_class_large_enough():
+    label = np.array([0, 0, 0, 0, 1, 1])
+    group = np.array([7, 7, 8, 9, 1, 2])
+    assert label_errors.large_enough(label, group, 3, 3).tolist() == [True, False, False]
+    assert label_errors.large_enough(label, group, 2, 3).tolist() == [True, True, False]

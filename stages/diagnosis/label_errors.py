@@ -26,7 +26,7 @@ class Doubts(NamedTuple):
     """What confident learning says about each picture.
 
     Attributes:
-        judged: bool (n,); False where the class has no pictures in the other folds.
+        judged: bool (n,); False for classes that are too small.
         flagged: bool (n,), the likely errors, judged all of them.
         suggested: int64 (n,), the likeliest class but its own; -1 where not judged.
         quality: float64 (n,), 0 (surely wrong) to 1: (1 + p(label) - p(suggested)) / 2, cleanlab's
@@ -39,10 +39,13 @@ class Doubts(NamedTuple):
     quality: np.ndarray
 
 
-def usable_folds(label: np.ndarray, group: np.ndarray, folds: int) -> int:
-    """The folds asked for, or as many as the largest class has near-duplicate groups."""
+def large_enough(label: np.ndarray, group: np.ndarray, folds: int, n_classes: int) -> np.ndarray:
+    """Which classes have a near-duplicate group for each fold, bool (n_classes,).
+
+    Of smaller ones a model sees so little that it would doubt them all.
+    """
     pairs = np.unique(np.stack([label, group]), axis=1)
-    return int(min(folds, np.unique(pairs[0], return_counts=True)[1].max()))
+    return np.bincount(pairs[0], minlength=n_classes) >= folds
 
 
 def out_of_sample(
@@ -62,7 +65,7 @@ def out_of_sample(
         label: int64 (n,), below n_classes.
         group: int64 (n,), equal for near copies.
         n_classes: number of columns.
-        folds: at least 2.
+        folds: at least 2; some class has as many groups.
         seed: of the dealing into folds.
 
     Returns:
@@ -71,16 +74,11 @@ def out_of_sample(
     found = np.zeros((len(label), n_classes))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # Of classes smaller than the number of folds, which callers see by `judged`.
+        # Of classes smaller than the number of folds, which are not judged.
         warnings.filterwarnings("ignore", message="The least populated class")
         parts = list(splitter.split(vectors, label, group))
     for seen, held_out in cli.progress(parts, "label errors", unit="fold"):
-        if not len(held_out):
-            continue
         classes = np.unique(label[seen])
-        if len(classes) == 1:
-            found[held_out, classes[0]] = 1.0
-            continue
         model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=ITERATIONS))
         # On one thread: the same bytes on any number of cores, and no waiting for busy ones.
         with warnings.catch_warnings(), threadpool_limits(1):
@@ -90,19 +88,16 @@ def out_of_sample(
     return found
 
 
-def find(label: np.ndarray, probabilities: np.ndarray) -> Doubts:
+def find(label: np.ndarray, probabilities: np.ndarray, enough: np.ndarray) -> Doubts:
     """Which labels are likely wrong, given out-of-sample probabilities.
-
-    Pictures whose own class was never seen by their model (probability exactly 0) are not judged:
-    classes so small that all of their pictures are in one fold.
 
     Args:
         label: int64 (n,), as given, which may be wrong.
         probabilities: float64 (n, n_classes), as `out_of_sample` gives them.
+        enough: bool (n_classes,), the classes whose pictures are judged, and that are suggested.
     """
     n = len(label)
-    own = probabilities[np.arange(n), label]
-    judged = own > 0
+    judged = enough[label]
     flagged, suggested = np.zeros(n, bool), np.full(n, -1)
     quality = np.full(n, np.nan)
     classes = np.unique(label[judged])

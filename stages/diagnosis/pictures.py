@@ -112,28 +112,22 @@ def draw_judged(
         splits: the datasets.
     """
     right = judged["label"] == judged["predicted"]
-    for name, title, rows, what in (
-        (
-            "confident_mistakes",
-            "Mistakes that the model was surest of",
-            confident_mistakes(judged),
-            "mistakes",
-        ),
-        (
-            "unsure_hits",
-            "Right ones that the model was least sure of",
-            unsure_hits(judged, int(right.sum())),
-            "right ones",
-        ),
+    for name, title, rows in (
+        ("confident_mistakes", "Surest mistakes", confident_mistakes(judged)),
+        ("unsure_hits", "Least sure hits", unsure_hits(judged, int(right.sum()))),
     ):
-        strips = {}
+        strips, counts = {}, []
         for split in ("test", "val"):
             own = rows[rows["split"] == split]
             shown = own.head(limit)
-            n = int((judged["split"] == split).sum())
-            heading = f"{split}: {len(shown):,} of {len(own):,} {what} among {n:,} pictures"
-            strips[heading] = shown, [_judged_caption(row) for row in shown.itertuples()]
-        sheet(folder / f"{name}.png", title, strips, splits)
+            counts.append(
+                f"{len(own):,} among {int((judged['split'] == split).sum()):,} of {split}"
+            )
+            strips[f"{split}: {len(shown)} shown"] = (
+                shown,
+                [_judged_caption(row) for row in shown.itertuples()],
+            )
+        sheet(folder / f"{name}.png", f"{title}: {', '.join(counts)}", strips, splits)
 
 
 def draw_doubts(
@@ -154,10 +148,9 @@ def draw_doubts(
         f"{said('rather', row.suggested, row.p_suggested)}\nin {row.split}"
         for row in shown.itertuples()
     ]
-    title = "Likely label errors, by confident learning"
     among = f"{counts['judged']:,} of {counts['pictures']:,} pictures"
-    heading = f"{len(shown):,} of {len(doubts):,} among {among}"
-    sheet(path, title, {heading: (shown, texts)}, splits)
+    title = f"Likely label errors: {len(doubts):,} among {among}"
+    sheet(path, title, {f"{len(shown)} shown": (shown, texts)}, splits)
 
 
 def _judged_caption(row) -> str:
