@@ -76,14 +76,15 @@ def build_card(
     """
     name = data_name(params)
     evaluate = metrics.get("evaluate", {})
+    found = results(evaluate, name)
     data = ModelCardData(
         license=LICENSE,
         library_name="keras",
         pipeline_tag="image-classification",
         tags=["image-classification", "keras", "dvc", *params.model.backbones],
-        metrics=list(dict.fromkeys(IDENTIFIERS.values())),
+        metrics=[result.metric_type for result in found] or None,
         model_name=f"Classifier of {len(model['class_names'])} classes ({name})",
-        eval_results=results(evaluate, name) or None,
+        eval_results=found or None,
     )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),

@@ -56,6 +56,11 @@ def encode(file: Path, width: int) -> tuple[str, int]:
     return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}", image.width
 
 
+def next_width(width: int) -> int:
+    """The first of WIDTHS that is below `width`."""
+    return next(smaller for smaller in WIDTHS if smaller < width)
+
+
 def find(folder: Path) -> list[Path]:
     """All pictures below a folder, sorted."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
@@ -64,8 +69,9 @@ def find(folder: Path) -> list[Path]:
 def embed(folder: Path, files: list[Path], limit: int = LIMIT) -> tuple[list[Picture], list[str]]:
     """Embeds pictures, the most important first, within a number of bytes.
 
-    While they are too many bytes, the largest of them takes the next of WIDTHS; where all have
-    the smallest, the last are left out. Only PER_FOLDER of a folder are looked at.
+    While they are too many bytes, those that take more than an even share become as wide as the
+    next of WIDTHS; where these have the smallest already, the last picture is left out. Only
+    PER_FOLDER of a folder are looked at.
 
     Args:
         folder: of all plots.
@@ -87,11 +93,13 @@ def embed(folder: Path, files: list[Path], limit: int = LIMIT) -> tuple[list[Pic
         with Image.open(file) as image:
             pictures.append(Picture(names[file], image.width, image.height, size, uri))
     while sum(len(picture.uri) for picture in pictures) > limit:
-        shrinkable = [picture for picture in pictures if picture.size > WIDTHS[-1]]
-        if not shrinkable:
+        # Those above an even share of the bytes; there is at least one.
+        above = [p for p in pictures if len(p.uri) > limit / len(pictures)]
+        above = [p for p in above if p.size > WIDTHS[-1]]
+        if not above:
             left_out.append(folder / pictures.pop().path)
             continue
-        largest = max(shrinkable, key=lambda picture: len(picture.uri))
-        width = next(width for width in WIDTHS if width < largest.size)
-        largest.uri, largest.size = encode(folder / largest.path, width)
+        smaller = cli.parallel_map(lambda p: encode(folder / p.path, next_width(p.size)), above)
+        for picture, (uri, size) in zip(above, smaller, strict=True):
+            picture.uri, picture.size = uri, size
     return pictures, [file.relative_to(folder).as_posix() for file in left_out]
