@@ -33,12 +33,15 @@ def test_its_results_are_the_metrics_of_the_test(card):
         "accuracy": test["accuracy"],
         "f1": test["f1_macro"],
     }  # the area is undefined, and no 0 stands for it
-    assert found["accuracy"].metric_name == "Accuracy, 95 % interval 0.812 – 0.923"
+    assert found["accuracy"].metric_name == "Accuracy, 95 % interval 0.812\u00a0–\u00a00.923"
     assert {result.dataset_split for result in found.values()} == {"test"}
 
 
 def test_people_read_the_same_numbers_and_the_datas_faults(card):
-    assert "| Accuracy | 0.877 (0.812 – 0.923) | 0.900 (0.812 – 0.923) |" in card.text
+    assert (
+        "| Accuracy | 0.877 (0.812\u00a0–\u00a00.923) | 0.900 (0.812\u00a0–\u00a00.923) |"
+        in card.text
+    )
     assert "| ROC area | – | – |" in card.text
     assert "61 files came in and 57 pictures were kept" in card.text
     assert "| truncated | 2 |" in card.text

@@ -58,7 +58,7 @@ def test_numbers_on_the_page_are_those_of_the_metrics_with_their_intervals(make)
         ("0.7", "0.700"),
         ("None", "–"),
     ]
-    assert "95 % interval 0.812 – 0.923" in first
+    assert "95 % interval 0.812\u00a0–\u00a00.923" in first
     assert 'x="81.23" width="11.11"' in first  # the bar
     values = [value for section, value in page.data if section == "evaluation"]
     for part in ("test", "val"):
@@ -138,7 +138,7 @@ def test_tables_of_later_stages_are_shown_where_they_are(make, tmp_path):
     page, _ = make()
     assert "diagnosis" not in page.sections
     page, _ = make(write_tables(tmp_path))
-    assert "23 likely label errors" in page.sections["summary"]
+    assert "Likely label errors found: 23" in page.sections["summary"]
     assert "The first 20 of 23 rows" in page.sections["diagnosis"]
     assert "0.250 – 0.750" in page.sections["evaluation"]
 
@@ -250,8 +250,8 @@ def test_cautions_name_small_tests_small_classes_and_imbalance():
     assert "moves accuracy by 0.025" in found
     assert "4.5 to 1" in found
     assert "cat (0), <b>owl</b> (1)" in found
-    assert "3 likely label errors" in found
-    assert "6 files were dropped" in found
+    assert "Likely label errors found: 3" in found
+    assert "two labels: 6." in found
     assert "No intervals" not in found
     plain = {"test": {"accuracy": 0.5, "n_examples": 400, "per_class": {}}}
     assert summary.cautions({"evaluate": plain}, 0) == [

@@ -48,7 +48,8 @@ class Cell:
         """The interval as shown, or None."""
         if self.low is None or self.high is None:
             return None
-        return f"{show(self.low)} – {show(self.high)}"
+        ends = show(float(self.low)), show(float(self.high))
+        return "\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(ends)
 
 
 @dataclasses.dataclass(frozen=True)

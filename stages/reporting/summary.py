@@ -59,10 +59,10 @@ def cautions(metrics: dict[str, dict], label_errors: int | None) -> list[str]:
         ratio = max(train.values()) / min(train.values())
         found.append(f"Classes are unbalanced in training: {ratio:.1f} to 1.")
     if label_errors:
-        found.append(f"{label_errors:,} likely label errors were found; see the diagnosis.")
+        found.append(f"Likely label errors found: {label_errors:,}; see the diagnosis.")
     conflicts = metrics.get("clean", {}).get("rejected_by_reason", {}).get("label_conflict")
     if conflicts:
-        found.append(f"{conflicts:,} files were dropped as the same picture under two labels.")
+        found.append(f"Files dropped as the same picture under two labels: {conflicts:,}.")
     return found
 
 
