@@ -57,6 +57,18 @@ def draw(folder, y_true, probabilities, class_names, scores) -> None:
         )
 
 
+def counted(y_true, probabilities, class_names) -> pd.DataFrame:
+    """The confusion matrix as rows `label, predicted, n`; cells without pictures are left out.
+
+    For `dvc plots`, whose own template would put each picture into the page to count it there.
+    """
+    names = np.array(class_names, dtype=object)
+    matrix = metrics.confusion_matrix(y_true, probabilities.argmax(axis=1), len(names))
+    label, predicted = matrix.nonzero()
+    n = matrix[label, predicted]
+    return pd.DataFrame({"label": names[label], "predicted": names[predicted], "n": n})
+
+
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "dataset", "predictions", "metrics", "curves", "plots")
     read_params(args.params)
@@ -79,6 +91,7 @@ def main(argv: list[str] | None = None) -> None:
             tables.write_plot_data(
                 folder / f"{name}.csv", pd.DataFrame(dict(zip(columns, curve, strict=True)))
             )
+        tables.write_plot_data(folder / "confusion.csv", counted(*judged))
     write_json(args.metrics, results)
     test = results["test"]
     cli.summary(

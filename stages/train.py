@@ -2,8 +2,9 @@
 
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
-        with one row per epoch; --plot, its curves; --drawing, the architecture; --attention,
-        a folder: where and at which channels it looks on validation pictures; --metrics
+        with one row per epoch; --live, a folder: the same from DVCLive as training goes; --plot,
+        its curves; --drawing, the architecture; --attention, a folder: where and at which channels
+        it looks on validation pictures; --metrics
 Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads,
         split.image_size, split.resize, clean.max_pixels
 """
@@ -24,6 +25,7 @@ from stages.nn.description import architecture, save_description
 from stages.nn.features import cached_maps, map_batches, read_maps
 from stages.nn.hdf5 import save_hdf5
 from stages.nn.heads import build_head
+from stages.nn.live import live_log
 from stages.nn.pixels import fresh_maps, pixel_batches
 from stages.nn.runtime import configure
 from stages.nn.smote import find_mixtures
@@ -52,7 +54,7 @@ def card_of(class_names: list[str], params: Params) -> dict:
 
 def main(argv: list[str] | None = None) -> None:
     inputs = ("dataset", "features", "sampling")
-    outputs = ("model", "history", "plot", "drawing", "attention", "metrics")
+    outputs = ("model", "history", "live", "plot", "drawing", "attention", "metrics")
     args = cli.parse_paths(__doc__, argv, *inputs, *outputs)
     params = read_params(args.params)
     for text in idle_settings(params.model, params.train, params.augment.views):
@@ -76,39 +78,42 @@ def main(argv: list[str] | None = None) -> None:
     warmup = warmup_epochs(params.train, params.model.pretrained)
     history = []
     maps_at = fresh_maps(backbone, splits["val"])
-    if not tuned or warmup:
-        maps = {name: read_maps(args.features / f"{name}.npy", splits[name]) for name in splits}
-        if maps["train"].shape[2:] != map_shape:
-            raise StageError(
-                f"Expected maps of {name}, {map_shape}. Received: {maps['train'].shape[2:]} in "
-                f"{args.features}. Run `dvc repro extract`."
+    with live_log(args.live) as live:
+        if not tuned or warmup:
+            maps = {name: read_maps(args.features / f"{name}.npy", splits[name]) for name in splits}
+            if maps["train"].shape[2:] != map_shape:
+                raise StageError(
+                    f"Expected maps of {name}, {map_shape}. Received: {maps['train'].shape[2:]} in "
+                    f"{args.features}. Run `dvc repro extract`."
+                )
+            mixtures = {}
+            if params.oversample.method == "smote":
+                rows, occurrences, _ = sampling["train"]
+                label = splits["train"].label
+                found = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
+                mixtures["train"] = found
+            batches = map_batches(
+                maps, splits, sampling, params.train.batch_size, params.seed, mixtures
             )
-        mixtures = {}
-        if params.oversample.method == "smote":
-            rows, occurrences, _ = sampling["train"]
-            label = splits["train"].label
-            mixtures["train"] = find_mixtures(maps["train"], label, rows, occurrences, params.seed)
-        batches = map_batches(
-            maps, splits, sampling, params.train.batch_size, params.seed, mixtures
-        )
-        settings = warmup_settings(params.train, warmup) if tuned else params.train
-        history = fit(head, settings, batches["train"], batches["val"])
-        maps_at = maps_at if tuned else cached_maps(maps["val"])
-    if tuned:
-        augmenter = build_augmenter(params.augment, params.seed)
-        mixer = build_mixer(params.augment, params.seed)
-        batches = pixel_batches(
-            splits, sampling, params.train.batch_size, params.seed, args.model.parent
-        )
-        network = TunedNetwork(backbone, head, augmenter, mixer)
-        history = tune(
-            network,
-            params.train,
-            params.model.pretrained,
-            batches["train"],
-            batches["val"],
-            history,
-        )
+            settings = warmup_settings(params.train, warmup) if tuned else params.train
+            history = fit(head, settings, batches["train"], batches["val"], live=live)
+            maps_at = maps_at if tuned else cached_maps(maps["val"])
+        if tuned:
+            augmenter = build_augmenter(params.augment, params.seed)
+            mixer = build_mixer(params.augment, params.seed)
+            batches = pixel_batches(
+                splits, sampling, params.train.batch_size, params.seed, args.model.parent
+            )
+            network = TunedNetwork(backbone, head, augmenter, mixer)
+            history = tune(
+                network,
+                params.train,
+                params.model.pretrained,
+                batches["train"],
+                batches["val"],
+                history,
+                live,
+            )
     best = best_epoch(history, params.train.monitor)
     model = compose(backbone, head)
     with atomic_folder(args.model) as folder:

@@ -149,6 +149,7 @@ class Run:
             sampling="sampling.parquet",
             model="models",
             history="history.csv",
+            live="live",
             plot="p/history.png",
             drawing="p/architecture.png",
             attention="p/attention",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 from conftest import SMALL, write_params, write_pictures
@@ -10,6 +11,15 @@ from ruamel.yaml import YAML
 
 from stages.common.files import read_json
 
+AFTER_EXTRACT = DVC_STAGES[DVC_STAGES.index("train") :]
+
+
+def outputs_that_repeat(project) -> dict:
+    """All but the page of the report, which tells the time: when and how long each stage ran."""
+    found = project.outputs()
+    del found["report", "report/index.html"]
+    return found
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
@@ -17,6 +27,7 @@ def project(tmp_path_factory):
     write_pictures(made.folder / "data/source", {"cat": 24, "dog": 12})
     write_params(made.folder / "params.yaml", **SMALL)
     made.commit("start")
+    made.call("git", "tag", "start-of-it")
     made.first = made.call("dvc", "repro")
     made.commit("results")
     return made
@@ -32,8 +43,11 @@ def test_everything_runs_and_one_summary_line_closes_each_stage(project):
 
 def test_git_sees_metrics_and_small_plots_and_no_large_file(project):
     listed = set(project.call("git", "ls-files").split())
-    assert {f"metrics/{stage}.json" for stage in DVC_STAGES} <= listed
+    assert {f"metrics/{stage}.json" for stage in DVC_STAGES[:-1]} <= listed
+    assert DVC_STAGES[-1] == "report"  # which has none, and is in no git
+    assert not any(name.startswith(("report", "logs", "models")) for name in listed)
     assert "plots/train/history.csv" in listed
+    assert "plots/train/live/plots/metrics/live/val_loss.tsv" in listed
     assert "plots/evaluate/curves/roc.csv" in listed
     assert not any(name.endswith((".png", ".npy", ".parquet", ".keras")) for name in listed)
     assert project.call("git", "status", "--porcelain") == ""
@@ -49,7 +63,7 @@ def test_files_written_are_the_outputs_of_the_graph(project):
     }
     written = {
         path.relative_to(project.folder).as_posix()
-        for top in ("data", "models", "metrics", "plots")
+        for top in ("data", "models", "metrics", "plots", "report")
         for path in (project.folder / top).rglob("*")
         if path.is_file()
     }
@@ -67,13 +81,42 @@ def test_a_second_run_does_nothing(project):
     assert "up to date" in output
 
 
+def test_the_report_tells_of_this_run(project):
+    page = (project.folder / "report/index.html").read_text()
+    accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
+    assert f'<data class="big" value="{accuracy}">' in page
+    assert "from DVC&#39;s cache" not in page
+    for stage in DVC_STAGES:
+        assert (project.folder / f"logs/{stage}.json").is_file()
+    drawn = [path for path in (project.folder / "plots").rglob("*.png") if path.is_file()]
+    assert page.count("<img ") == len(drawn) > 20
+    assert project.call("git", "rev-parse", "start-of-it").strip() in page
+
+
+def test_all_plots_are_shown_and_fast(project):
+    started = time.monotonic()
+    project.call("dvc", "plots", "show")
+    assert time.monotonic() - started < 10
+    page = (project.folder / "dvc_plots/index.html").read_text()
+    for path in (project.folder / "plots").rglob("*.png"):
+        name = path.relative_to(project.folder).as_posix()
+        assert f"workspace_{name.replace('/', '_')}" in page, name
+    graph = YAML(typ="safe").load(project.folder / "dvc.yaml")
+    for plot in graph["plots"]:
+        ((name, _),) = plot.items()
+        assert f'id = "{name}"' in page or f'id="{name}"' in page, name
+
+
 def test_another_head_leaves_data_and_features_alone(project):
     output = project.call("dvc", "exp", "run", "-n", "with-mha", "-S", "model.attention=mha")
-    assert project.ran(output) == ["train", "predict", "evaluate", "gradcam", "ensemble"]
+    assert project.ran(output) == AFTER_EXTRACT
     shown = project.call("dvc", "metrics", "diff", "HEAD", "--md")
     assert "test.loss" in shown
     table = json.loads(project.call("dvc", "exp", "show", "--json", "--no-pager"))
     assert "with-mha" in json.dumps(table)
+    last = read_json(project.folder / "plots/train/live/metrics.json")
+    assert {"step", "live"} == set(last)
+    assert f'"live": {json.dumps(last["live"])}' in json.dumps(table)
     page = project.call("dvc", "plots", "diff", "main", "with-mha", "--json")
     for name in ("loss", "confusion", "roc", "pr"):
         assert f'"{name}"' in page, page[:2000]
@@ -85,7 +128,7 @@ def test_an_ensemble_of_experiments_runs_one_stage_alone(project):
     own = read_json(project.folder / "metrics/evaluate.json")
     member = ["-S", "ensemble.members=[with-mha]"]
     output = project.call("dvc", "exp", "run", "-n", "both", *member)
-    assert project.ran(output) == ["ensemble"]
+    assert project.ran(output) == ["ensemble", "report"]
     found = read_json(project.folder / "metrics/ensemble.json")
     assert set(found["members"]) == {"workspace", "with-mha"}
     weights = [found["members"][name]["weight"] for name in found["members"]]
@@ -115,7 +158,7 @@ def test_a_search_ends_in_an_experiment_that_scores_as_its_trial_did(project):
     write_params(project.folder / "params.yaml", **(SMALL | {"train__learning_rate": 1e-7}))
     output = project.call(*search, "3")  # of other settings, so another search
     assert "continues" not in output
-    assert project.ran(output) == ["train", "predict", "evaluate", "gradcam", "ensemble"]
+    assert project.ran(output) == AFTER_EXTRACT
     assert "search: warning: the best of 3 tries" in output
     line = next(line for line in output.splitlines() if line.split()[:1] in (["1"], ["2"]))
     found = read_json(project.folder / "metrics/evaluate.json")
@@ -136,17 +179,17 @@ def test_another_backbone_leaves_the_data_alone(project):
         *("dvc", "exp", "run", "-S", "model.backbone=mobilenet", "-S", "model.weights=none"),
         *("-S", "train.epochs=1"),
     )
-    assert project.ran(output) == ["extract", "train", "predict", "evaluate", "gradcam", "ensemble"]
+    assert project.ran(output) == ["extract", *AFTER_EXTRACT]
     assert read_json(project.folder / "metrics/extract.json")["backbone"] == "mobilenet"
 
 
 def test_forced_runs_repeat_byte_for_byte(project):
     project.call("git", "checkout", "-q", "--", "params.yaml")
     project.call("dvc", "repro")
-    first = project.outputs()
+    first = outputs_that_repeat(project)
     output = project.call("dvc", "repro", "--force", "--no-run-cache")
     assert project.ran(output) == DVC_STAGES
-    second = project.outputs()
+    second = outputs_that_repeat(project)
     assert len(first) >= 20
     assert {key for key in first if first[key] != second[key]} == set()
 

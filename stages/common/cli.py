@@ -11,33 +11,43 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from stages.common import timing
 from stages.common.errors import StageError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def parse_paths(doc: str, argv: list[str] | None, *names: str) -> argparse.Namespace:
+def parse_paths(
+    doc: str, argv: list[str] | None, *names: str, optional: Iterable[str] = ()
+) -> argparse.Namespace:
     """Parses one required `--name PATH` flag per name, and `--params` (default params.yaml).
 
     Args:
         doc: the stage's docstring, shown by --help.
         argv: arguments without the program's name; None takes the process's own.
         *names: flag names, in the order shown by --help.
+        optional: further names, whose flags may be left out and are None then.
     """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for name in names:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
+    for name in optional:
+        parser.add_argument(f"--{name}", type=Path, metavar="PATH")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="PATH")
     return parser.parse_args(argv)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a stage's `main`; a StageError becomes one message on stderr and exit status 1."""
+    """Runs a stage's `main`; a StageError becomes one message on stderr and exit status 1.
+
+    After a stage, its time and memory are logged (timing.py).
+    """
     try:
         main()
+        timing.write_log()
     except StageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -9,15 +9,16 @@ from tqdm import tqdm
 from stages.common import cli
 from stages.common.errors import StageError
 from stages.common.sections import Train
+from stages.nn.live import LiveLog
 from stages.nn.schedules import build_optimizer
 
 
 class Recorder(keras.callbacks.Callback):
     """Collects the rows of the history, moves the bar, and stops on a loss that is no number."""
 
-    def __init__(self, bar: tqdm):
+    def __init__(self, bar: tqdm, live: LiveLog | None = None):
         super().__init__()
-        self.bar, self.rows = bar, []
+        self.bar, self.live, self.rows = bar, live, []
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Adds a row; logs hold loss, accuracy, val_loss and val_accuracy."""
@@ -30,6 +31,8 @@ class Recorder(keras.callbacks.Callback):
                     f"train.learning_rate (now {rate:g}), or look for a fault in the maps."
                 )
         self.rows.append({"epoch": epoch + 1, "learning_rate": rate} | numbers)
+        if self.live is not None:
+            self.live.add(self.rows[-1])
         self.bar.set_postfix(val_loss=f"{numbers['val_loss']:.4f}", refresh=False)
         self.bar.update()
 
@@ -115,6 +118,7 @@ def fit(
     val_batches: keras.utils.PyDataset,
     factors: dict[int, float] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    live: LiveLog | None = None,
 ) -> list[dict]:
     """Fits a model; it ends with the weights of the epoch that is best by `train.monitor`.
 
@@ -128,6 +132,7 @@ def fit(
         val_batches: of validation.
         factors: on the learning rate, by `id` of the weight; 1 for those that are not in it.
         callbacks: further ones, which act last in each epoch.
+        live: told of each epoch as it ends.
 
     Returns:
         One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
@@ -140,7 +145,9 @@ def fit(
         metrics=build_metrics(train),
     )
     with cli.progress(None, "training", train.epochs, unit="epoch") as bar:
-        recorder = Recorder(bar)  # first, so that it sees the rate that the epoch was made with
+        recorder = Recorder(
+            bar, live
+        )  # first, so that it sees the rate that the epoch was made with
         model.fit(
             batches,
             validation_data=val_batches,

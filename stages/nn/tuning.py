@@ -6,6 +6,7 @@ import tensorflow as tf
 from stages.common import cli
 from stages.common.sections import Train
 from stages.nn.blocks import blocks_of, networks_of
+from stages.nn.live import LiveLog
 from stages.nn.training import best_epoch, fit
 
 WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
@@ -85,7 +86,13 @@ def depth_factors(backbone: keras.Model, decay: float) -> dict[int, float]:
 
 
 def tune(
-    network: TunedNetwork, train: Train, pretrained: bool, batches, val_batches, history: list[dict]
+    network: TunedNetwork,
+    train: Train,
+    pretrained: bool,
+    batches,
+    val_batches,
+    history: list[dict],
+    live: LiveLog | None = None,
 ) -> list[dict]:
     """Tunes what is trainable in the network, and keeps the best epoch of both phases.
 
@@ -96,6 +103,7 @@ def tune(
         batches: `PixelBatches` of train.
         val_batches: the same of val.
         history: rows of the warm-up of the head; empty where there was none.
+        live: told of each epoch as it ends.
 
     Returns:
         `history` and a row for each epoch of tuning, epochs counted on, each with its `phase`:
@@ -104,7 +112,8 @@ def tune(
     """
     before = network.get_weights()
     factors = depth_factors(network.backbone, train.depth_decay)
-    rows = fit(network, tuning_settings(train, pretrained), batches, val_batches, factors)
+    settings = tuning_settings(train, pretrained)
+    rows = fit(network, settings, batches, val_batches, factors, live=live)
     done = len(history)
     history = [{**row, "phase": "warm-up"} for row in history]
     history += [{**row, "epoch": done + row["epoch"], "phase": "tuning"} for row in rows]

@@ -1,0 +1,183 @@
+"""Numbers as people read them, and tables of them, from whatever a metrics file or CSV holds."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+ABSENT = "–"
+LOW, HIGH = "_low", "_high"  # endings of the keys that hold the ends of a number's interval
+
+# Keys of the metrics files whose plain reading is not good enough.
+NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "precision_macro": "Precision, macro",
+    "recall_macro": "Recall, macro",
+    "f1_macro": "F1, macro",
+    "f1_weighted": "F1, weighted",
+    "roc_auc": "ROC area",
+    "pr_auc": "PR area (average precision)",
+    "mcc": "Matthews correlation",
+    "loss": "Loss (nats)",
+    "brier": "Brier score",
+    "ece": "Expected calibration error",
+    "n_examples": "Pictures",
+    "f1": "F1",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One value: `text` as shown, `value` as it was, and its interval where there is one."""
+
+    text: str
+    value: Any = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a number, to be set flush right."""
+        return isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
+
+    @property
+    def interval(self) -> str | None:
+        """The interval as shown, or None."""
+        if self.low is None or self.high is None:
+            return None
+        ends = show(float(self.low)), show(float(self.high))
+        return "\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}".join(ends)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the page: the first cell of each row names it."""
+
+    caption: str
+    headers: list[str]
+    rows: list[list[Cell]]
+    note: str = ""
+    folded: bool = False  # shown closed: a list to look things up in
+
+    def flush_right(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        return any(row[column].numeric for row in self.rows)
+
+
+def show(value: Any) -> str:
+    """A value as text: fractions with three decimals, counts with thousands apart."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if isinstance(value, float):
+        if value < 0:
+            return f"−{show(-value)}"
+        size = value
+        if size >= 1000:
+            return f"{value:,.0f}"
+        if size >= 10:
+            return f"{value:.1f}"
+        return f"{value:.3f}" if size >= 0.0005 or size == 0 else f"{value:.1e}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(show, value)) or ABSENT
+    return str(value)
+
+
+def cell(value: Any, low: float | None = None, high: float | None = None) -> Cell:
+    """A cell of any value of a metrics file."""
+    return Cell(show(value), value, low, high)
+
+
+def readable(key: str) -> str:
+    """A key of a metrics file as words."""
+    return NAMES.get(key, key.replace("_", " "))
+
+
+def fold(content: dict) -> dict[str, Cell]:
+    """The plain values of a dict; NAME_low and NAME_high become the interval of NAME."""
+    found = {}
+    for key, value in content.items():
+        base = key.removesuffix(LOW).removesuffix(HIGH)
+        if isinstance(value, dict) or (base != key and base in content):
+            continue
+        found[key] = cell(value, content.get(key + LOW), content.get(key + HIGH))
+    return found
+
+
+def flat(content: dict, prefix: str = "") -> Iterable[tuple[str, Cell]]:
+    """Every value of a nested dict with its dotted name; intervals folded."""
+    for key, value in fold(content).items():
+        yield f"{prefix}{key}", value
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+
+
+def values_table(caption: str, content: dict, keys: Iterable[str] | None = None) -> Table | None:
+    """The plain values of a dict, one to a row; None without any."""
+    found = fold(content)
+    rows = [[cell(readable(key)), found[key]] for key in keys or found if key in found]
+    return Table(caption, ["", "value"], rows) if rows else None
+
+
+def matrix(caption: str, content: dict, first: str, note: str = "") -> Table | None:
+    """A dict of dicts as a table: a row for each name, a column for each key; None if it is none.
+
+    Args:
+        caption: of the table.
+        content: {name: {key: value}}; deeper dicts become columns with dotted names.
+        first: header of the column of names.
+        note: shown below it.
+    """
+    if not content or not all(isinstance(value, dict) and value for value in content.values()):
+        return None
+    lines = {name: dict(flat(value)) for name, value in content.items()}
+    keys = list(dict.fromkeys(key for line in lines.values() for key in line))
+    empty = cell(None)
+    rows = [[cell(name), *(line.get(key, empty) for key in keys)] for name, line in lines.items()]
+    return Table(caption, [first, *map(readable, keys)], rows, note)
+
+
+def all_numbers(path: str, content: dict) -> Table:
+    """The whole of a metrics file, a row for each dotted name."""
+    return Table(path, ["name", "value"], [[cell(name), value] for name, value in flat(content)])
+
+
+def csv_table(caption: str, path: Path, limit: int) -> Table | None:
+    """The first rows of a CSV; None without the file or without rows."""
+    if not path.is_file():
+        return None
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return None
+    if frame.empty:
+        return None
+    shown = frame.head(limit)
+    # A column of numbers is set as numbers; one odd entry, and all of it stays text.
+    columns = {}
+    for name in shown:
+        numbers = pd.to_numeric(shown[name].where(shown[name] != "", None), errors="coerce")
+        whole = (numbers.isna() == (shown[name] == "")).all() and numbers.notna().any()
+        columns[name] = [None if pd.isna(x) else _number(x) for x in numbers] if whole else None
+    rows = []
+    for index, (_, row) in enumerate(shown.iterrows()):
+        values = {
+            name: row[name] if columns[name] is None else columns[name][index] for name in shown
+        }
+        folded = fold(values)
+        rows.append([folded[name] for name in folded])
+    headers = [readable(name) for name in fold(dict.fromkeys(shown))]
+    more = len(frame) - len(shown)
+    note = f"The first {len(shown):,} of {len(frame):,} rows; all in {path.name}." if more else ""
+    return Table(caption, headers, rows, note, folded=True)
+
+
+def _number(value: float) -> int | float:
+    return int(value) if float(value).is_integer() and abs(value) >= 2 else float(value)
