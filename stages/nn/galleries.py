@@ -1,15 +1,22 @@
 """Test pictures beside their heat maps, ready to be drawn."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from stages.common import cli, plots_heat
 from stages.common.heat import coloured, overlay
 from stages.common.plots import shorten
 from stages.common.plots_heat import Row
 from stages.nn.explainer import Explainer
+
+SUMMARY_PICTURES = 4  # at most, right and wrong each, in summary.png
+TAKEN = {"summary", "methods", "faithfulness", "randomisation"}  # names of other files
 
 
 class Explained(NamedTuple):
@@ -111,3 +118,60 @@ def caption(row: pd.Series) -> str:
     if answer != row["label"]:
         text += f", wrong, is {shorten(row['label'], 24)}"
     return text
+
+
+def file_name(label: str, used: set[str]) -> str:
+    """A file name for a class: its letters and digits, numbered where two would be equal."""
+    base = re.sub(r"[^\w-]+", "_", label).strip("_") or "class"
+    name, number = base, 1
+    while name.lower() in used | TAKEN:
+        number += 1
+        name = f"{base}_{number}"
+    used.add(name.lower())
+    return f"{name}.png"
+
+
+def in_turn(lists: list[list]) -> list:
+    """The first of each list, then the second of each, and so on."""
+    return [item for rank in zip_longest(*lists) for item in rank if item is not None]
+
+
+def draw(
+    folder: Path,
+    class_names: Sequence[str],
+    chosen: dict[str, dict[str, list[int]]],
+    explained: Callable[[list[int]], list[Explained]],
+    method: str,
+) -> list[np.ndarray]:
+    """Draws a page for each class, and the summary.
+
+    Args:
+        folder: of the PNGs.
+        class_names: in label order.
+        chosen: of each class, as `choose_rows` gives it.
+        explained: rows to explained pictures.
+        method: that made their heat maps.
+
+    Returns:
+        The heat maps drawn, float (h, w) each.
+    """
+    heats, summary, used = [], {"right": [], "wrong": []}, set()
+    names = headings(class_names)
+    meaning = f"heat: what spoke for the predicted class, by {plots_heat.NAMES[method]}"
+    for label in cli.progress(class_names, "explaining", unit="class"):
+        shown = {kind: explained(rows) for kind, rows in chosen[label].items()}
+        for kind, items in shown.items():
+            if items and len(summary[kind]) < SUMMARY_PICTURES:
+                summary[kind].append(items)
+            heats += [item.heat for item in items]
+        page = [item.drawn for items in shown.values() for item in items]
+        if page:
+            title = (
+                f"{shorten(label, 40)}: {len(shown['right'])} right, "
+                f"{len(shown['wrong'])} wrong test pictures\n{meaning}"
+            )
+            plots_heat.gallery(folder / file_name(label, used), title, names, page)
+    kinds = [in_turn(items)[:SUMMARY_PICTURES] for items in summary.values()]
+    strip = [item.drawn for items in kinds for item in items]
+    plots_heat.gallery(folder / "summary.png", f"Test pictures; {meaning}", names, strip)
+    return heats
