@@ -177,13 +177,11 @@ def randomisation(path: Path, found: dict[str, dict[str, float | None]], n: int)
         ax.axhline(0, color="#555555", linestyle=":", label="nothing in common")
         ax.set_xticks(range(len(states) + 1), ["nothing", "head", *blocks, "all"])
         ax.set(
+            title="Do heat maps change when the model forgets?\n"
+            f"{n} test pictures; lower is better",
             xlabel="weights dealt anew: of the head, and of how many blocks before it",
             ylabel="rank correlation with the\nheat map of the trained model",
             ylim=(-0.55, 1.05),
-        )
-        figure.suptitle(
-            f"Do heat maps change when the model forgets? {n} test pictures; lower is better",
-            fontsize=12,
         )
         figure.legend(loc="outside right upper")
 
