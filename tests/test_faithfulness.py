@@ -104,6 +104,7 @@ def test_every_method_is_faithful_to_the_corner(method):
     rows = list(range(8))
     found = judge(measure(corner.model, corner, rows, np.ones(8, int), 32, seed=1), seed=1)
     assert found[method]["beats_random"] is True
+    assert found[method]["beats_centre"] is True
     assert found[method]["gain_low"] > 0
     assert found[method]["deletion_auc"] < found[RANDOM]["deletion_auc"] - 0.05
     assert found[method]["insertion_auc"] > found[RANDOM]["insertion_auc"]
@@ -122,6 +123,7 @@ def test_no_heat_is_the_random_map_and_wrong_heat_is_worse():
         "gain_high": 0.0,
         "p_value": 1.0,
         "beats_random": False,
+        "beats_centre": False,
     }
     assert found["wrong"]["gain_high"] < 0
     assert found["wrong"]["p_value"] > 0.97

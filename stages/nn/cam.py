@@ -13,7 +13,9 @@ are the same for all positions are left out.
   which takes maps below zero, which the derivation does not foresee, alpha counts as 0.
 - eigencam: Eigen-CAM (Muhammad and Yeasin 2020, eq. 3 and 4): the projection of each position on
   the first right singular vector of the maps, not centred, as in the paper; of its two signs the
-  one with the larger sum. Neither the head nor the class has a part in it.
+  one with the larger sum. Neither the head nor the class has a part in it. It stands here for
+  the methods without gradients; Score-CAM (Wang et al. 2020) asks the whole model once for each
+  channel, which for the 1280 of EfficientNet-Lite is ten times what all of the trials ask.
 """
 
 from collections.abc import Callable, Sequence

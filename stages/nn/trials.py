@@ -68,6 +68,12 @@ def report(found: dict[str, dict], n: int) -> None:
                 f"{title} does no better than a random map: gain {row['gain']:+.3f} in area, "
                 f"p = {row['p_value']:.2g} on {n} test pictures; do not take it as a reason",
             )
+        elif not row.get("beats_centre", True) and found[faithfulness.CENTRE]["beats_random"]:
+            cli.warn(
+                "gradcam",
+                f"{title} does no better than a blob in the middle of the picture, which beats "
+                "the random map, too: what these pictures show is in their middle",
+            )
         states = row.get("randomised", {})
         for state, value in states.items():
             if value is None:
