@@ -69,6 +69,7 @@ SMALL = {
     "compute__threads": THREADS,
     "compute__batch_size": 16,
     "gradcam__per_class": 2,
+    "gradcam__faithfulness_pictures": 6,
 }
 
 
@@ -192,7 +193,6 @@ class Run:
         self.stage(
             "gradcam",
             dataset="dataset",
-            features="features",
             model="models",
             predictions="predictions",
             plots="p/gradcam",

@@ -160,6 +160,9 @@ def test_every_plot_is_a_picture_of_readable_size(whole_run):
         "gradcam/dog.png",
         "gradcam/owl.png",
         "gradcam/summary.png",
+        "gradcam/methods.png",
+        "gradcam/faithfulness.png",
+        "gradcam/randomisation.png",
         "extract/views.png",
         "diagnose/confident_mistakes.png",
         "diagnose/label_errors.png",
@@ -190,6 +193,76 @@ def test_gradcam_shows_right_and_wrong_pictures_of_each_class(whole_run):
         }
     assert found["explained"] == sum(sum(row.values()) for row in found["per_class"].values())
     assert 0 < found["mean_focus_area"] <= 1
+
+
+def test_gradcam_puts_its_heat_maps_to_the_test(whole_run):
+    found = read_json(whole_run.path("m/gradcam.json"))
+    assert found["tested"] == 6
+    methods = found["methods"]
+    assert set(methods) == {"gradcam", "gradcam_pp", "eigencam", "attention", "random", "centre"}
+    for name, row in methods.items():
+        assert 0 < row["deletion_auc"] < 1
+        assert 0 < row["insertion_auc"] < 1
+        assert ("beats_random" in row) == (name != "random")
+        assert ("randomised" in row) == (name not in ("random", "centre"))
+    random, own = methods["random"], methods["gradcam"]
+    gains = [
+        random["deletion_auc"] - own["deletion_auc"],
+        own["insertion_auc"] - random["insertion_auc"],
+    ]
+    assert own["gain"] == pytest.approx(np.mean(gains))
+    assert own["gain_low"] < own["gain"] < own["gain_high"]
+    assert own["beats_random"] == (own["p_value"] < 0.025)
+    assert methods["eigencam"]["randomised"]["head"] == pytest.approx(1)
+    assert list(own["randomised"]) == ["all", "head", "last_1", "last_2", "last_3", "last_4"]
+
+
+@pytest.mark.parametrize("tested", [0, 1])
+def test_gradcam_without_or_with_hardly_any_tests(
+    whole_run, tmp_path, small_params, capsys, tested
+):
+    """An inner layer, another first method, a class without test pictures of its own kind."""
+    changes = {
+        "layer": "block5c_add",
+        "methods": ["eigencam"],
+        "faithfulness_pictures": tested,
+        "per_class": 1,
+    }
+    params = small_params(**{f"gradcam__{name}": value for name, value in changes.items()})
+    other = type(whole_run)(tmp_path, params)
+    for name in ("dataset", "models", "predictions"):
+        (tmp_path / name).symlink_to(whole_run.path(name))
+    other.gradcam()
+    found = read_json(other.path("m/gradcam.json"))
+    drawn = {path.name for path in other.path("p/gradcam").iterdir()}
+    tests = {"faithfulness.png", "randomisation.png"}
+    assert drawn - tests == {"cat.png", "dog.png", "owl.png", "summary.png", "methods.png"}
+    assert found["tested"] == tested
+    said = capsys.readouterr().err
+    if tested:
+        assert tests <= drawn
+        assert found["methods"]["eigencam"]["gain_low"] is None
+        assert found["methods"]["eigencam"]["beats_random"] is False
+        assert "Eigen-CAM does no better than a random map" in said
+    else:
+        assert not tests & drawn
+        assert found["methods"] == {}
+        assert "random" not in said
+
+
+def test_gradcam_repeats_byte_for_byte_and_names_a_wrong_layer(whole_run, tmp_path, small_params):
+    other = type(whole_run)(tmp_path, whole_run.params)
+    for name in ("dataset", "models", "predictions"):
+        (tmp_path / name).symlink_to(whole_run.path(name))
+    other.gradcam()
+    for file in [*whole_run.path("p/gradcam").iterdir(), whole_run.path("m/gradcam.json")]:
+        again = other.path(file.relative_to(whole_run.folder).as_posix())
+        assert file.read_bytes() == again.read_bytes(), file
+    wrong = type(whole_run)(tmp_path, small_params(gradcam__layer="block5c_ad"))
+    with pytest.raises(
+        StageError, match=r"gradcam\.layer to name a layer .* Did you mean block5c_"
+    ):
+        wrong.gradcam()
 
 
 def test_metrics_hold_no_times_and_no_paths(whole_run):
@@ -257,7 +330,7 @@ def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):
     (tmp_path / "predictions").mkdir()
     table[::-1].to_csv(tmp_path / "predictions/test.csv", index=False)
     other = type(whole_run)(tmp_path, whole_run.params)
-    for name in ("dataset", "features", "models"):
+    for name in ("dataset", "models"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     with pytest.raises(StageError, match="Expected predictions of the pictures"):
         other.gradcam()

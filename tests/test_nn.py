@@ -1,4 +1,4 @@
-"""Attention, the composed and saved model, training batches and Grad-CAM."""
+"""Attention, the composed and saved model, and training batches."""
 
 import json
 import zipfile
@@ -15,7 +15,6 @@ from stages.common.tables import Sampling
 from stages.nn import attention, classifier, heads
 from stages.nn.backbones import build_backbone
 from stages.nn.features import MapBatches
-from stages.nn.gradcam import grad_cam, overlay
 from stages.nn.runtime import configure
 
 FULL = Head(
@@ -261,36 +260,3 @@ def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
     for epoch in range(3):
         own = sorted(values[6 * epoch : 6 * epoch + 6].tolist())
         assert own == [10 * row + epoch for row in range(6)]
-
-
-def corner_head():
-    """A head whose right answer is known: class 2 is channel 0 at the upper left, times 3."""
-    maps = keras.Input((4, 4, 2))
-    corner = keras.layers.Cropping2D(((0, 3), (0, 3)))(maps)
-    logits = keras.layers.Dense(3, use_bias=False, name="logits")(keras.layers.Flatten()(corner))
-    head = keras.Model(maps, keras.layers.Softmax(name="probabilities")(logits))
-    head.get_layer("logits").set_weights([np.array([[0, 1, 3.0], [0, -1, 0]], np.float32)])
-    return head
-
-
-def test_grad_cam_by_hand():
-    maps = np.zeros((3, 4, 4, 2), np.float32)
-    maps[:, 0, 0, 0] = 2
-    maps[:, 3, 3, 0] = 1
-    maps[:, 1, 2, 1] = 5
-    heat = grad_cam(corner_head(), maps, np.array([2, 0, 1]))
-    # Class 2: mean gradient 3/16 on channel 0, so the heat is channel 0 over its largest value.
-    expected = np.zeros((4, 4))
-    expected[0, 0], expected[3, 3] = 1, 0.5
-    np.testing.assert_allclose(heat[0], expected, atol=1e-6)
-    # Class 0 has no gradient at all; class 1 has 1/16 and -1/16, so that channel 1 is cut off.
-    assert (heat[1] == 0).all()
-    np.testing.assert_allclose(heat[2], expected, atol=1e-6)
-
-
-def test_an_overlay_leaves_cold_places_alone():
-    pixels = np.full((8, 8, 3), 100, np.uint8)
-    assert np.array_equal(overlay(pixels, np.zeros((2, 2)), 0.5), pixels)
-    hot = overlay(pixels, np.ones((2, 2)), 1.0)
-    assert hot.shape == pixels.shape
-    assert hot[0, 0, 0] > hot[0, 0, 2]  # red

@@ -205,6 +205,7 @@ REDUCED = {
     "model.weights": "none",
     "train.epochs": 1,
     "gradcam.per_class": 1,
+    "gradcam.faithfulness_pictures": 1,
     "compute.threads": THREADS,
 }
 ATTENTION = {"pool": keras.layers.Softmax, "mha": keras.layers.MultiHeadAttention,

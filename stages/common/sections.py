@@ -232,8 +232,20 @@ class Diagnose(Section):
 
 
 class Gradcam(Section):
+    layer: Name | list[Name | None] | None
+    methods: Annotated[list[Literal["gradcam", "gradcam_pp", "eigencam"]], Field(min_length=1)]
+    faithfulness_pictures: Annotated[int, Field(ge=0, le=10_000)]
     per_class: Annotated[int, Field(ge=1, le=50)]
     opacity: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _each_method_once(self):
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(
+                "expected gradcam.methods to name each method once. Received: "
+                f"{', '.join(self.methods)}"
+            )
+        return self
 
 
 class Ensemble(Section):

@@ -8,8 +8,8 @@ import numpy as np
 
 from stages.common import images, plots, plots_channels, plots_images
 from stages.common.files import atomic_folder
+from stages.common.heat import overlay
 from stages.common.tables import Dataset
-from stages.nn.gradcam import overlay
 
 PICTURES, COLUMNS = 12, 4  # of positions.png
 OPACITY = 0.5  # of the heat where the weight is the picture's largest

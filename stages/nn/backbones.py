@@ -131,7 +131,7 @@ def _build_one(
         network = _build_cnn(name, size, weights)
     else:
         network = build_application(name, size, weights)
-    maps = network.output if layer is None else _maps_of(network, name, layer)
+    maps = network.output if layer is None else layer_maps(network, layer, "model.layer", name)
     if keras.backend.standardize_dtype(maps.dtype) != "float32":
         maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)
     return keras.Model(network.inputs[0], maps, name=model_name)
@@ -194,8 +194,21 @@ def at_grid(maps: keras.KerasTensor, grid: tuple[int, int]) -> keras.KerasTensor
     return maps
 
 
-def _maps_of(network: keras.Model, name: str, layer: str):
-    """The output of a named layer, which must be maps."""
+def layer_maps(
+    network: keras.Model, layer: str, setting: str, name: str | None = None
+) -> keras.KerasTensor:
+    """The output of a named layer of one network, which must be maps.
+
+    Args:
+        network: of one network.
+        layer: the layer's name.
+        setting: the parameter that named it, for the message.
+        name: of the network, for the message; None: as the model is called.
+
+    Raises:
+        StageError: there is no such layer or its output is no maps; with some that there are.
+    """
+    name = name or network.name
     candidates = {
         inner.name: inner.output
         for inner in network.layers
@@ -225,11 +238,11 @@ def _maps_of(network: keras.Model, name: str, layer: str):
     names = [inner.name for inner in network.layers]
     if layer in names:
         received = f"{layer!r}, with output {_shape_of(network.get_layer(layer))}"
-        expected = f"Expected model.layer to give maps (batch, height, width, channels) in {name}"
+        expected = f"Expected {setting} to give maps (batch, height, width, channels) in {name}"
         close = []
     else:
         received = repr(layer)
-        expected = f"Expected model.layer to name a layer of {name}"
+        expected = f"Expected {setting} to name a layer of {name}"
         close = difflib.get_close_matches(layer, candidates, n=3, cutoff=0.5)
     raise StageError(
         f"{expected}. Received: {received}.{_did_you_mean(close)} Layers that give maps, one "
