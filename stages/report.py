@@ -39,6 +39,8 @@ def sections(params: Params) -> dict[str, dict]:
         "augment": params.augment.model_dump(),
         "model": params.model.model_dump(),
         "train": params.train.model_dump(),
+        "evaluate": params.evaluate.model_dump(),
+        "diagnose": params.diagnose.model_dump(),
         "gradcam": params.gradcam.model_dump(),
         "ensemble": params.ensemble.model_dump(),
         "compute": params.compute.model_dump(),
