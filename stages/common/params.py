@@ -20,6 +20,7 @@ from stages.common.sections import (
     Compute,
     Data,
     Ensemble,
+    Evaluate,
     Gradcam,
     Model,
     Oversample,
@@ -38,6 +39,7 @@ class Params(Section):
     augment: Augment
     model: Model
     train: Train
+    evaluate: Evaluate
     gradcam: Gradcam
     ensemble: Ensemble
     compute: Compute
