@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prediction_sets import draw, truth_of
 from scipy.stats import binomtest
 
+from benchmarks.intervals import draw, truth_of
 from stages.judging import intervals
 from stages.judging.intervals import Judged, shares, wilson
 from stages.judging.resampling import Resamples

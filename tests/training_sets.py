@@ -38,7 +38,6 @@ TRAIN = Train(
     monitor="val_loss",
     patience=30,
     stop_on_overfit=False,
-    calibration="none",
     ema=0.0,
     calibration="none",
     hdf5=False,

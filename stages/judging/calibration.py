@@ -58,6 +58,24 @@ def calibration_error(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.nansum(gaps * found["count"]) / len(y_true))
 
 
+def chance_error(confidence: np.ndarray, unit: np.ndarray) -> float:
+    """The calibration error to be expected by chance alone, if confidences were exactly right.
+
+    Then the gap of a bin has the variance of its pictures' p (1 - p), and its size the mean
+    sqrt(2 / pi) of the deviation, as of a normal number; near copies are right or wrong together.
+
+    Args:
+        confidence: float (n,).
+        unit: int (n,), equal for near copies.
+    """
+    where = bins_of(confidence)
+    cells, place = np.unique(where * (int(unit.max()) + 1) + unit, return_inverse=True)
+    deviation = np.bincount(place, weights=np.sqrt(confidence * (1 - confidence)))
+    of_bin = cells // (int(unit.max()) + 1)
+    variance = np.bincount(of_bin, weights=deviation**2, minlength=BINS)
+    return float(np.sqrt(2 / np.pi * variance).sum() / len(confidence))
+
+
 def brier_score(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean over pictures of the squared distance to the true class's unit vector, 0 to 2.
 

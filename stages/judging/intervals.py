@@ -13,11 +13,9 @@ at a true accuracy of 0.98, six in ten do. So the bootstrap gives the standard e
   2 (C - 1) / C times that), which is the answer, too, where s is 0. This limit is left out for
   precision and F1 of a class and for the areas under curves, whose s is rightly smaller.
 - Loss and Brier score, which have a long tail above, get m exp(±z s / m): normal in the logarithm.
-- The calibration error is too high in small sets, in each resample even more. Its upper end is the
-  percentile; its lower end m - BIAS b - z s, or the percentile if that is lower, where b is the
-  mean of the resamples less m. In a calibrated bin the gap is normal around 0, that of resamples
-  around the gap, so that m is too high by sqrt(2 / pi) of its deviation and b is sqrt(2) - 1 of
-  that: BIAS is the inverse. Where a bin is not calibrated, this takes off too much.
+- The calibration error is too high in small sets: its lower end is m - c - z s, where c is what
+  chance alone would give (`calibration.chance_error`; where bins are off, that takes off too
+  much). Its upper end is the percentile.
 
 All this says how the metrics of this model vary with the test pictures. Another training would
 vary, too; that is not in it.
@@ -27,10 +25,10 @@ import numpy as np
 from scipy.stats import norm
 
 from stages.common import cli
+from stages.judging.calibration import chance_error
 from stages.judging.resampling import Resamples, groups_within
 from stages.judging.scores import HEADLINE, PER_CLASS, Scorer
 
-BIAS = 1 / (np.sqrt(2) - 1)  # of a calibrated bin over the bootstrap's estimate of it
 LOWEST = 1e-12  # standard errors below it are rounding
 
 
@@ -108,7 +106,11 @@ class Judged:
         self.metrics: dict[str, float | None] = {}
         for name in (*HEADLINE, *(f"top_{k}_accuracy" for k in scorer.top_k)):
             value, values = float(point[name][0]), drawn[name]
-            ends = _ends(name, value, values, sizes, confidence)
+            if name == "ece":
+                chance = chance_error(probabilities.max(axis=1), resamples.unit)
+                ends = _error_ends(value, values, chance, confidence)
+            else:
+                ends = _ends(name, value, values, sizes, confidence)
             self.metrics |= with_ends(name, value, *ends)
         self.per_class: list[dict[str, float | None]] = [{} for _ in range(n_classes)]
         for name in PER_CLASS:
@@ -176,11 +178,6 @@ def _ends(
             return 0.0, 0.0
         factor = np.exp(norm.ppf(1 - tail) * error / value)
         return value / factor, value * factor
-    if name == "ece":
-        first, last = np.quantile(drawn, [tail, 1 - tail])
-        bias = BIAS * max(0.0, float(drawn.mean()) - value)
-        low = min(first, value - bias - norm.ppf(1 - tail) * error)
-        return float(np.clip(low, 0.0, value)), float(min(1.0, max(last, value)))
     present = sizes[sizes > 0]
     groups, capped = float(sizes.sum()), True
     if name.endswith(("_macro", "_auc", "balanced_accuracy", "mcc")):
@@ -196,6 +193,14 @@ def _ends(
         return 2 * float(low) - 1, 2 * float(high) - 1
     low, high = wilson(value, effective_size(value, error, groups, capped), confidence)
     return float(low), float(high)
+
+
+def _error_ends(
+    value: float, drawn: np.ndarray, chance: float, confidence: float
+) -> tuple[float, float]:
+    tail = (1 - confidence) / 2
+    low = value - chance - norm.ppf(1 - tail) * _deviation(drawn)
+    return float(np.clip(low, 0.0, value)), float(max(value, np.quantile(drawn, 1 - tail)))
 
 
 def _deviation(values: np.ndarray) -> float:
