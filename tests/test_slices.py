@@ -30,8 +30,8 @@ TABLE = manifest(
 def test_kinds_of_slices():
     found = slices.assign(TABLE.assign(path=[p.replace("web", "x/web") for p in PATHS]), LABEL)
     sizes = [(name, here.tolist()) for (kind, name), here in found.items() if kind == "size"]
-    assert sizes[0] == ("smallest quarter, 100 to 200 px", [True] * 2 + [False] * 6)
-    assert sizes[3][0] == "largest quarter, 700 to 800 px"
+    assert sizes[0] == ("100 to 200 px", [True] * 2 + [False] * 6)
+    assert sizes[3][0] == "700 to 800 px"
     assert sum(np.array(here).sum() for _, here in sizes) == 8
     assert found["flag", "blurry"].sum() == 3
     assert found["flag", "none"].sum() == 5
@@ -41,6 +41,12 @@ def test_kinds_of_slices():
     assert not any(kind == "folder" for kind, _ in found)
     mixed = slices.assign(TABLE, np.array([0, 1] * 4))
     assert mixed["folder", "web"].tolist() == [True, True, False, False] * 2
+
+
+def test_equal_sizes_are_one_slice():
+    found = slices.assign(manifest([f"a/{i}" for i in range(6)], [10] * 5 + [20]), np.arange(6) % 2)
+    sizes = {name: int(here.sum()) for (kind, name), here in found.items() if kind == "size"}
+    assert sizes == {"100 px": 5, "200 px": 1}
 
 
 def test_what_holds_for_all_pictures_is_no_slice():

@@ -106,11 +106,11 @@ def draw_coverage(plots: Path, data: Path, splits: dict, abstention: dict) -> No
     }
     plots_judging.coverage(
         plots / "coverage.png",
-        "Accuracy where only the surest pictures are answered\n"
+        "Accuracy where only the surest are answered\n"
         f"mean over all coverages, test: {abstention['area']['test']:.4f}",
         lines,
         marks,
-        f"confidence {least:.3f} or more" if marks else "",
+        f"confidence ≥ {least:.3f}" if marks else "",
     )
 
 

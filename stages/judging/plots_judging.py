@@ -186,15 +186,16 @@ def coverage(
         marks: split to the chosen point, or none.
         mark_name: in the legend.
     """
-    with drawing(path, 8.0, 4.8) as (figure, ax):
+    with drawing(path, 8.6, 4.8) as (figure, ax):
         lowest = 1.0
         for index, (split, (x, y)) in enumerate(lines.items()):
             colour = colour_of(index)
             ax.plot(x, y, color=colour, label=split, drawstyle="steps-post")
             lowest = min(lowest, float(y[x >= 0.2].min()))
             if split in marks:
-                label = f"{split}: {mark_name}"
-                ax.plot(*marks[split], "o", color=colour, markersize=9, label=label, mec=DARK)
+                ax.plot(*marks[split], "o", color=colour, markersize=9, mec=DARK)
+        if marks:
+            ax.plot([], [], "o", color="white", markersize=9, mec=DARK, label=mark_name)
         ax.set(title=title, xlabel="coverage: fraction of the pictures that are answered")
         ax.set(ylabel="accuracy on these, fraction", xlim=(0, 1.02))
         ax.set_ylim(max(0.0, lowest - 0.05), 1.01)

@@ -15,7 +15,6 @@ from stages.judging.resampling import Resamples
 
 COLUMNS = ["kind", "slice", "n", "groups", "wrong", "accuracy", "accuracy_low", "accuracy_high"]
 FOLDERS = 200  # of more, those with the most pictures
-QUARTERS = ("smallest quarter", "second quarter", "third quarter", "largest quarter")
 
 
 def assign(manifest: pd.DataFrame, label: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
@@ -32,11 +31,12 @@ def assign(manifest: pd.DataFrame, label: np.ndarray) -> dict[tuple[str, str], n
     pixels = manifest["width"].to_numpy(np.int64) * manifest["height"].to_numpy(np.int64)
     limits = np.quantile(pixels, [0.25, 0.5, 0.75])
     quarter = np.searchsorted(limits, pixels, side="left")
-    for index, name in enumerate(QUARTERS):
+    for index in range(4):  # where sizes are equal, a quarter may be empty or hold more
         here = quarter == index
         if here.any():
-            span = f"{pixels[here].min():,} to {pixels[here].max():,} px"
-            found["size", f"{name}, {span}"] = here
+            least, most = pixels[here].min(), pixels[here].max()
+            name = f"{least:,} to {most:,} px" if least < most else f"{least:,} px"
+            found["size", name] = here
     flags = manifest[list(FLAGS)].to_numpy(bool)
     found |= {("flag", flag): flags[:, index] for index, flag in enumerate(FLAGS)}
     found["flag", "none"] = ~flags.any(axis=1)
