@@ -8,16 +8,16 @@ from scipy.stats import binomtest
 
 from benchmarks.intervals import draw, truth_of
 from stages.judging import intervals
-from stages.judging.intervals import Judged, shares, wilson
+from stages.judging.intervals import Judged, exact_interval, shares
 from stages.judging.resampling import Resamples
 from stages.judging.scores import HEADLINE, PER_CLASS, Scorer
 
 
 @given(st.integers(1, 500), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
-def test_wilson_is_scipys(n, share, confidence):
+def test_the_exact_interval_is_scipys(n, share, confidence):
     hits = round(n * share)
-    expected = binomtest(hits, n).proportion_ci(confidence, method="wilson")
-    found = wilson(hits / n, n, confidence)
+    expected = binomtest(hits, n).proportion_ci(confidence, method="exact")
+    found = exact_interval(hits / n, n, confidence)
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert found[0] <= hits / n <= found[1]
 
@@ -30,16 +30,16 @@ def test_where_nothing_is_wrong_the_interval_is_that_of_the_groups():
     label = np.array([0] * 6 + [1] * 3)
     p = np.eye(2)[label] * 0.8 + 0.1
     found = judge(label, p, np.arange(9)).metrics
-    assert found["accuracy_low"] == pytest.approx(wilson(1.0, 9, 0.95)[0])
-    assert found["f1_macro_low"] == pytest.approx(wilson(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0])
-    assert found["roc_auc_low"] == pytest.approx(wilson(1.0, 3, 0.95)[0])
-    low = 2 * wilson(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0] - 1
+    assert found["accuracy_low"] == pytest.approx(exact_interval(1.0, 9, 0.95)[0])
+    assert found["f1_macro_low"] == pytest.approx(exact_interval(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0])
+    assert found["roc_auc_low"] == pytest.approx(exact_interval(1.0, 3, 0.95)[0])
+    low = 2 * exact_interval(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0] - 1
     assert (found["mcc_low"], found["mcc_high"]) == (pytest.approx(low), 1.0)
     classes = judge(label, p, np.arange(9)).per_class
-    assert classes[0]["recall_low"] == pytest.approx(wilson(1.0, 6, 0.95)[0])
-    assert classes[1]["precision_low"] == pytest.approx(wilson(1.0, 3, 0.95)[0])
+    assert classes[0]["recall_low"] == pytest.approx(exact_interval(1.0, 6, 0.95)[0])
+    assert classes[1]["precision_low"] == pytest.approx(exact_interval(1.0, 3, 0.95)[0])
     pairs = judge(label, p, np.array([0, 0, 1, 1, 2, 2, 3, 4, 5])).metrics
-    assert pairs["accuracy_low"] == pytest.approx(wilson(1.0, 6, 0.95)[0])
+    assert pairs["accuracy_low"] == pytest.approx(exact_interval(1.0, 6, 0.95)[0])
 
 
 def test_copies_add_nothing():
@@ -54,13 +54,13 @@ def test_copies_add_nothing():
     assert alone["accuracy_low"] > once["accuracy_low"]
 
 
-def test_a_share_of_few_is_the_wilson_interval_of_a_binomial():
+def test_a_share_of_few_is_the_interval_of_a_binomial():
     """In one class with single pictures the bootstrap knows nothing that the binomial does not."""
     label = np.zeros(40, int)
     p = np.tile([0.9, 0.1], (40, 1))
     p[:4] = [0.1, 0.9]
     found = judge(label, p, np.arange(40), 4000).metrics
-    expected = wilson(0.9, 40, 0.95)
+    expected = exact_interval(0.9, 40, 0.95)
     assert found["accuracy_low"] == pytest.approx(expected[0], abs=0.005)
     assert found["accuracy_high"] == pytest.approx(expected[1], abs=0.005)
 
@@ -81,7 +81,7 @@ def test_the_order_of_the_ends_and_what_is_undefined():
 def test_one_picture_gives_no_error_and_a_wide_interval():
     found = judge(np.array([1]), np.array([[0.2, 0.8]]), np.array([0])).metrics
     assert found["accuracy"] == 1
-    assert found["accuracy_low"] == pytest.approx(wilson(1.0, 1, 0.95)[0])
+    assert found["accuracy_low"] == pytest.approx(exact_interval(1.0, 1, 0.95)[0])
 
 
 def test_equal_seeds_give_equal_intervals_whatever_the_size_of_the_parts(monkeypatch):
@@ -101,7 +101,7 @@ def test_shares_by_hand():
     assert first["groups"] == 2
     assert first["low"] < 0.2
     assert nothing == {"value": None, "low": None, "high": None, "groups": 0}
-    assert (both["value"], both["low"]) == (1, pytest.approx(wilson(1.0, 2, 0.95)[0]))
+    assert (both["value"], both["low"]) == (1, pytest.approx(exact_interval(1.0, 2, 0.95)[0]))
 
 
 # Pictures of each class, distance of the scores, near copies in a group.

@@ -6,7 +6,7 @@ import pytest
 
 from stages.common.tables import FLAGS
 from stages.judging import slices
-from stages.judging.intervals import wilson
+from stages.judging.intervals import exact_interval
 from stages.judging.resampling import Resamples
 
 
@@ -68,5 +68,5 @@ def test_worst_first_with_intervals_and_small_ones_left_out():
     assert first["accuracy"] == pytest.approx(2 / 3)
     assert first["accuracy_low"] < 2 / 3 < first["accuracy_high"]
     last = found[found["slice"] == "JPEG"].iloc[0]
-    assert last["accuracy_low"] == pytest.approx(wilson(1.0, 5, 0.95)[0])
+    assert last["accuracy_low"] == pytest.approx(exact_interval(1.0, 5, 0.95)[0])
     assert slices.summary(found)["worst"]["n"] == 3

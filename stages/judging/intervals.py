@@ -5,12 +5,14 @@ wrong, no resample has a mistake, and the interval is [1, 1]. benchmarks/interva
 often intervals hold the truth; of 95 % percentile intervals for the accuracy of 49 and 9 pictures
 at a true accuracy of 0.98, six in ten do. So the bootstrap gives the standard error alone, and:
 
-- What is bounded by 0 and 1 gets Wilson's score interval (Wilson 1927, eq. 5) for a share m of
-  n_eff trials, with n_eff = m (1 - m) / s^2, the effective sample size of a standard error s
-  (Korn & Graubard 1998, "Confidence intervals for proportions with small expected number of
-  positive counts estimated from survey data"). MCC is mapped to [0, 1] first. n_eff is at most the
-  number of groups (for averages over C classes C^2 / sum(1 / groups of the class), for MCC
-  2 (C - 1) / C times that), which is the answer, too, where s is 0. This limit is left out for
+- What is bounded by 0 and 1 gets the exact interval of a binomial share (Clopper & Pearson 1934)
+  for a share m of n_eff trials, with n_eff = m (1 - m) / s^2, the effective sample size of a
+  standard error s (Korn & Graubard 1998, "Confidence intervals for proportions with small expected
+  number of positive counts estimated from survey data"). Wilson's score interval is 5 % narrower,
+  but of its 95 % intervals at a true accuracy of 0.9975, 100 pictures in each of 2 classes, 88 %
+  held it. MCC is mapped to [0, 1] first. n_eff is at most the number of groups (for averages over
+  C classes C^2 / sum(1 / groups of the class), for MCC 2 (C - 1) / C times that), which is the
+  answer, too, where s is 0. This limit is left out for
   precision and F1 of a class and for the areas under curves, whose s is rightly smaller.
 - Loss and Brier score, which have a long tail above, get m exp(±z s / m): normal in the logarithm.
 - The calibration error is too high in small sets: its lower end is m - c - z s, where c is what
@@ -22,7 +24,7 @@ vary, too; that is not in it.
 """
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import beta, norm
 
 from stages.common import cli
 from stages.judging.calibration import chance_error
@@ -32,22 +34,23 @@ from stages.judging.scores import HEADLINE, PER_CLASS, Scorer
 LOWEST = 1e-12  # standard errors below it are rounding
 
 
-def wilson(
+def exact_interval(
     mean: np.ndarray, n_effective: np.ndarray, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of shares.
+    """Clopper and Pearson's interval of shares.
 
     Args:
         mean: float in [0, 1], any shape.
         n_effective: trials, above 0, of the same shape; need not be whole.
         confidence: e.g. 0.95.
     """
-    z2 = norm.ppf((1 + confidence) / 2) ** 2
     mean, n = np.asarray(mean, float), np.asarray(n_effective, float)
-    centre = (mean + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(mean * (1 - mean) * z2 / n + (z2 / (2 * n)) ** 2) / (1 + z2 / n)
-    # Rounding must not put a mean of 0 or 1 outside.
-    return np.clip(centre - half, 0, mean), np.clip(centre + half, mean, 1)
+    hits, misses = mean * n, (1 - mean) * n
+    tail = (1 - confidence) / 2
+    # With no hits, or no misses, one parameter is 0, and the end is that of the range.
+    low = np.where(hits > 0, beta.ppf(tail, np.where(hits > 0, hits, 1), misses + 1), 0.0)
+    high = np.where(misses > 0, beta.isf(tail, hits + 1, np.where(misses > 0, misses, 1)), 1.0)
+    return np.minimum(low, mean), np.maximum(high, mean)
 
 
 def effective_size(
@@ -119,7 +122,7 @@ class Judged:
                 value = float(point[name][index, 0])
                 error = _deviation(drawn[name][index])
                 n = effective_size(value, error, groups[index], capped=name == "recall")
-                found |= with_ends(name, value, *wilson(value, n, confidence))
+                found |= with_ends(name, value, *exact_interval(value, n, confidence))
 
 
 def shares(
@@ -150,7 +153,7 @@ def shares(
             found.append({"value": None, "low": None, "high": None, "groups": 0})
             continue
         value = float(over[index] / under[index])
-        ends = wilson(value, effective_size(value, _deviation(values), groups), confidence)
+        ends = exact_interval(value, effective_size(value, _deviation(values), groups), confidence)
         found.append(
             {"value": value, "low": float(ends[0]), "high": float(ends[1]), "groups": groups}
         )
@@ -189,9 +192,9 @@ def _ends(
     if name == "mcc":
         groups *= max(1.0, 2 * (len(present) - 1) / len(present))
         n = effective_size((value + 1) / 2, error / 2, groups)
-        low, high = wilson((value + 1) / 2, n, confidence)
+        low, high = exact_interval((value + 1) / 2, n, confidence)
         return 2 * float(low) - 1, 2 * float(high) - 1
-    low, high = wilson(value, effective_size(value, error, groups, capped), confidence)
+    low, high = exact_interval(value, effective_size(value, error, groups, capped), confidence)
     return float(low), float(high)
 
 
