@@ -8,7 +8,7 @@ at a true accuracy of 0.98, six in ten do. So the bootstrap gives the standard e
 - What is bounded by 0 and 1 gets the exact interval of a binomial share (Clopper & Pearson 1934)
   for a share m of n_eff trials, with n_eff = m (1 - m) / s^2, the effective sample size of a
   standard error s (Korn & Graubard 1998, "Confidence intervals for proportions with small expected
-  number of positive counts estimated from survey data"). Wilson's score interval is 5 % narrower,
+  number of positive counts estimated from survey data"). Wilson's score interval is 3 to 8 % narrower,
   but of its 95 % intervals at a true accuracy of 0.9975, 100 pictures in each of 2 classes, 88 %
   held it. MCC is mapped to [0, 1] first. n_eff is at most the number of groups (for averages over
   C classes C^2 / sum(1 / groups of the class), for MCC 2 (C - 1) / C times that), which is the
