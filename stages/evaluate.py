@@ -1,103 +1,121 @@
 """Judges the predictions of val and test. TensorFlow has no part in it.
 
-Reads:  --dataset; --predictions, a folder with val.csv and test.csv
-Writes: --metrics; --curves, a folder: CSVs of the test's mean curves, for `dvc plots diff`;
-        --plots, a folder: the same as pictures
-Params: none
+Reads:  --dataset; --predictions, a folder with val.csv and test.csv; --manifest; --card of the
+        model, for its temperature
+Writes: --metrics; --evaluation, a folder: report.csv and report.json (classes with intervals) and
+        slices.csv (parts of test, worst first); --decision, JSON: from which probabilities a server
+        should answer; --curves, a folder: CSVs for `dvc plots diff`; --plots, a folder: pictures
+Params: seed, evaluate
 """
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stages.common import cli, metrics, plots, tables
-from stages.common.files import atomic_folder, write_json
-from stages.common.params import read_params
+from stages.common import cli, tables
+from stages.common.errors import StageError
+from stages.common.files import atomic_folder, read_json, write_json
+from stages.common.params import Params, read_params
+from stages.judging import calibration, drawings, slices
+from stages.judging.decisions import (
+    Split,
+    calibrated,
+    decide_abstention,
+    decide_threshold,
+    decision,
+    positive_class,
+)
+from stages.judging.report import judge_split, report_table
+from stages.judging.resampling import Resamples
 
 JUDGED = ("val", "test")
-DRAWN_CURVES = 12  # classes with a curve of their own; of more, the worst by area
 
 
-def worst_first(curves: dict, count: int) -> dict:
-    """The `count` curves with the smallest area, in their order."""
-    area = {name: np.trapezoid(y, x) for name, (x, y) in curves.items()}
-    chosen = sorted(area, key=area.get)[:count]
-    return {name: curve for name, curve in curves.items() if name in chosen}
+def open_split(dataset: Path, predictions: Path, params: Params) -> tuple[Split, np.ndarray]:
+    """A split to be judged, and the paths of its pictures."""
+    split = tables.Dataset(dataset)
+    found = tables.read_checked_predictions(predictions, split)
+    resamples = Resamples(split.label, split.group, params.evaluate.resamples, params.seed)
+    return Split(found.label, found.probabilities, resamples), found.path
 
 
-def draw(folder, y_true, probabilities, class_names, scores) -> None:
-    """Draws the test's confusion matrix, ROC and precision-recall curves."""
-    n = len(y_true)
-    matrix = metrics.confusion_matrix(y_true, probabilities.argmax(axis=1), len(class_names))
-    title = f"Test: {scores['accuracy']:.1%} of {n:,} right"
-    plots.confusion(folder / "confusion.png", title, matrix, class_names)
-    note = "" if len(class_names) <= DRAWN_CURVES else f", the {DRAWN_CURVES} worst classes"
-    for name, found, labels, chance in (
-        (
-            "roc",
-            metrics.roc_curves(y_true, probabilities, class_names),
-            ("false positive rate", "true positive rate"),
-            None,
-        ),
-        (
-            "pr",
-            metrics.pr_curves(y_true, probabilities, class_names),
-            ("recall", "precision"),
-            {label: float((y_true == i).mean()) for i, label in enumerate(class_names)},
-        ),
-    ):
-        area = scores["roc_auc" if name == "roc" else "pr_auc"]
-        kind = {"roc": "ROC", "pr": "Precision-recall"}[name]
-        plots.curves(
-            folder / f"{name}.png",
-            f"{kind}, test, one class against the rest{note}"
-            + (f"\nmean area {area:.4f}" if area is not None else ""),
-            *labels,
-            worst_first(found, DRAWN_CURVES),
-            chance,
-        )
+def rows_of(manifest: Path, path: np.ndarray) -> pd.DataFrame:
+    """The manifest's rows of these pictures, in their order.
 
-
-def counted(y_true, probabilities, class_names) -> pd.DataFrame:
-    """The confusion matrix as rows `label, predicted, n`; cells without pictures are left out.
-
-    For `dvc plots`, whose own template would put each picture into the page to count it there.
+    Raises:
+        StageError: a picture is not in the manifest.
     """
-    names = np.array(class_names, dtype=object)
-    matrix = metrics.confusion_matrix(y_true, probabilities.argmax(axis=1), len(names))
-    label, predicted = matrix.nonzero()
-    n = matrix[label, predicted]
-    return pd.DataFrame({"label": names[label], "predicted": names[predicted], "n": n})
+    rows = tables.read_manifest(manifest).set_index("path", drop=False)
+    missing = sorted(set(path) - set(rows.index))
+    if missing:
+        raise StageError(
+            f"Expected each picture of test in {manifest}. Received: none for {missing[0]} and "
+            f"{len(missing) - 1:,} more. Run `dvc repro split`."
+        )
+    return rows.loc[path]
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = cli.parse_paths(__doc__, argv, "dataset", "predictions", "metrics", "curves", "plots")
-    read_params(args.params)
-    results = {}
+    inputs = ("dataset", "predictions", "manifest", "card")
+    outputs = ("metrics", "evaluation", "decision", "curves", "plots")
+    args = cli.parse_paths(__doc__, argv, *inputs, *outputs)
+    params = read_params(args.params)
+    rules = params.evaluate
+    sure = rules.confidence
+    train = tables.Dataset(args.dataset / "train")
+    names = train.class_names
+    positive = positive_class(rules.threshold.positive, names, train.label)
+    splits, scores, classes = {}, {}, {}
     for name in JUDGED:
-        split = tables.Dataset(args.dataset / name)
-        found = tables.read_checked_predictions(args.predictions / f"{name}.csv", split)
-        results[name] = metrics.evaluate(found.label, found.probabilities, found.class_names, name)
-        if results[name]["n_examples"] != split.n:
-            raise AssertionError(f"{results[name]['n_examples']} judged of {split.n} in {name}")
-    judged = (found.label, found.probabilities, found.class_names)  # of test, the last one
-    with atomic_folder(args.plots) as pictures:
-        draw(pictures, *judged, results["test"])
-    with atomic_folder(args.curves) as folder:
-        for name, curves_of, columns in (
-            ("roc", metrics.roc_curves, ["fpr", "tpr"]),
-            ("pr", metrics.pr_curves, ["recall", "precision"]),
-        ):
-            curve = metrics.mean_curve(curves_of(*judged))
-            tables.write_plot_data(
-                folder / f"{name}.csv", pd.DataFrame(dict(zip(columns, curve, strict=True)))
-            )
-        tables.write_plot_data(folder / "confusion.csv", counted(*judged))
-    write_json(args.metrics, results)
-    test = results["test"]
+        files = args.dataset / name, args.predictions / f"{name}.csv"
+        splits[name], path = open_split(*files, params)
+        scores[name], classes[name] = judge_split(splits[name], names, name, sure, rules.top_k)
+        if sum(row["support"] for row in classes[name].values()) != len(path):
+            raise AssertionError(f"not each of {len(path)} pictures of {name} was counted once")
+    test = splits["test"]  # as is `path`
+    parts = slices.assign(rows_of(args.manifest, path), test.label)
+    by_slice = slices.by_slice(test.right, parts, test.resamples, sure, rules.min_slice)
+    temperature, panels = calibrated(splits, read_json(args.card)["temperature"])
+    threshold = None
+    if positive is not None:
+        threshold = decide_threshold(splits, positive, rules.threshold, sure)
+    abstention = decide_abstention(splits, rules.abstain, sure)
+    with atomic_folder(args.plots) as plots, atomic_folder(args.curves) as data:
+        drawings.draw_confusion(plots, data, test, names, scores["test"])
+        drawings.draw_curves(plots, data, test, names, scores["test"])
+        drawings.draw_reliability(plots, data, test.label, panels, temperature)
+        drawings.draw_coverage(plots, data, splits, abstention)
+        drawings.draw_report(plots, classes["test"], names, sure)
+        drawings.draw_slices(plots, by_slice, scores["test"]["accuracy"], sure)
+        if threshold is not None:
+            chosen = threshold["threshold"]
+            drawings.draw_threshold(plots, data, splits, positive, names[positive], chosen)
+    with atomic_folder(args.evaluation) as folder:
+        tables.write_plot_data(folder / "report.csv", report_table(classes, scores))
+        write_json(folder / "report.json", {"confidence": sure, "classes": classes})
+        tables.write_plot_data(folder / "slices.csv", by_slice)
+    write_json(args.decision, decision(names, positive, threshold, abstention, rules))
+    write_json(
+        args.metrics,
+        scores
+        | {
+            "calibration": {
+                "temperature": temperature,
+                "test": {when: calibration.judge(test.label, p) for when, p in panels.items()},
+            },
+            "threshold": threshold,
+            "abstention": abstention,
+            "slices": slices.summary(by_slice),
+        },
+    )
+    found = scores["test"]
     cli.summary(
         "evaluate",
-        f"test ({test['n_examples']:,} pictures): accuracy {test['accuracy']:.4f}, balanced "
-        f"accuracy {test['balanced_accuracy']:.4f}, macro F1 {test['f1_macro']:.4f}",
+        f"test ({found['n_examples']:,} pictures): accuracy {found['accuracy']:.4f} "
+        f"({found['accuracy_low']:.4f} to {found['accuracy_high']:.4f}), balanced accuracy "
+        f"{found['balanced_accuracy']:.4f}, macro F1 {found['f1_macro']:.4f} "
+        f"({found['f1_macro_low']:.4f} to {found['f1_macro_high']:.4f})",
     )
 
 

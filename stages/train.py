@@ -20,6 +20,7 @@ from stages.nn.attention_maps import draw_attention
 from stages.nn.augment import build_augmenter, build_mixer
 from stages.nn.backbones import build_backbone
 from stages.nn.blocks import set_trainable
+from stages.nn.calibrating import calibrate
 from stages.nn.classifier import compose, save_classifier
 from stages.nn.description import architecture, save_description
 from stages.nn.features import cached_maps, map_batches, read_maps
@@ -35,7 +36,7 @@ from stages.nn.tuning import TunedNetwork, tune, warmup_epochs, warmup_settings
 NO_METRICS = ("epoch", "learning_rate", "phase")  # columns of the history
 
 
-def card_of(class_names: list[str], params: Params) -> dict:
+def card_of(class_names: list[str], params: Params, temperature: float) -> dict:
     """What a reader of the model must know beside it."""
     return {
         "class_names": class_names,
@@ -43,6 +44,7 @@ def card_of(class_names: list[str], params: Params) -> dict:
         "resize": params.split.resize,
         "max_pixels": params.clean.max_pixels,
         "frozen": params.model.trainable == "none",
+        "temperature": temperature,  # by which the logits have been divided after training
         "params": {
             "seed": params.seed,
             "augment": params.augment.model_dump(),
@@ -115,10 +117,13 @@ def main(argv: list[str] | None = None) -> None:
                 live,
             )
     best = best_epoch(history, params.train.monitor)
+    temperature = 1.0
+    if params.train.calibration == "temperature":
+        temperature = calibrate(head, splits["val"].label, maps_at)
     model = compose(backbone, head)
     with atomic_folder(args.model) as folder:
         save_description(folder, model)
-        save_classifier(folder, model, card_of(class_names, params))
+        save_classifier(folder, model, card_of(class_names, params, temperature))
         if params.train.hdf5:
             save_hdf5(folder, model)
     tables.write_history(args.history, history)
@@ -139,6 +144,8 @@ def main(argv: list[str] | None = None) -> None:
             "head_parameters": head.count_params(),
             "backbone_parameters": backbone.count_params(),
             "trained_parameters": trained,
+            # The losses below are those of the kept epoch, before the temperature.
+            "temperature": temperature,
         }
         | kept,
     )

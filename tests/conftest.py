@@ -173,7 +173,11 @@ class Run:
             "evaluate",
             dataset="dataset",
             predictions="predictions",
+            manifest="clean/manifest.parquet",
+            card="models/classifier.json",
             metrics="m/evaluate.json",
+            evaluation="evaluation",
+            decision="decision.json",
             curves="curves",
             plots="p/evaluate",
         )

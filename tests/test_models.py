@@ -16,15 +16,12 @@ from stages.common.files import read_json
 from stages.common.images import decode_png, load_pixels
 from stages.common.params import read_params
 from stages.extract import warn_of_equal_maps
+from stages.judging.scores import HEADLINE
 from stages.nn.classifier import load_classifier
 from stages.nn.features import predict, read_maps
 from stages.nn.pixels import pool_pixels
 
 NAMES = ["cat", "dog", "owl"]
-KEYS = (
-    "accuracy balanced_accuracy precision_macro recall_macro f1_macro f1_weighted roc_auc "
-    "pr_auc mcc loss n_examples per_class"
-)
 
 
 def test_maps_are_the_backbones_one_entry_per_picture(whole_run):
@@ -126,7 +123,9 @@ def test_evaluate_refuses_predictions_of_other_pictures(whole_run, tmp_path, cha
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_metrics_are_those_of_the_predictions(whole_run, split):
     found = read_json(whole_run.path("m/evaluate.json"))[split]
-    assert set(found) == set(KEYS.split())
+    ends = {f"{key}_{end}" for key in HEADLINE for end in ("low", "high")}
+    micro = {"roc_auc_micro", "pr_auc_micro"}
+    assert set(found) == {*HEADLINE, "n_examples", "per_class"} | ends | micro
     table = tables.read_predictions(whole_run.path(f"predictions/{split}.csv"), NAMES)
     dataset = tables.Dataset(whole_run.path("dataset") / split)
     assert table["image_id"].tolist() == dataset.image_id.tolist()

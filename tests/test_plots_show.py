@@ -1,23 +1,22 @@
 """`dvc plots show` on a large test set: counts are plotted, not pictures."""
 
-import time
-
 import numpy as np
 from conftest import ROOT
 from dvc_project import Project
 from ruamel.yaml import YAML
 
 from stages.common import tables
-from stages.evaluate import counted
+from stages.common.metrics import confusion_matrix
+from stages.judging.drawings import confusion_table
 
 
 def test_counts_of_the_confusion_matrix():
-    answers = np.eye(3)[[0, 1, 1, 1, 0]]
-    found = counted(np.array([0, 0, 0, 1, 1]), answers, ["a", "b", "c"])
+    matrix = confusion_matrix(np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 1, 0]), 3)
+    found = confusion_table(matrix, ["a", "b", "c"])
     assert found.to_numpy().tolist() == [["a", "a", 1], ["a", "b", 2], ["b", "a", 1], ["b", "b", 1]]
 
 
-def test_a_hundred_thousand_test_pictures_make_a_small_page_fast(tmp_path):
+def test_a_hundred_thousand_test_pictures_make_a_small_page(tmp_path):
     project = Project(tmp_path)
     project.call("git", "init", "-q", ".")
     project.call("dvc", "init", "-q")
@@ -30,13 +29,12 @@ def test_a_hundred_thousand_test_pictures_make_a_small_page_fast(tmp_path):
     YAML().dump({"plots": [{"confusion": plot}]}, tmp_path / "dvc.yaml")
     rng = np.random.default_rng(0)
     names = [f"class {i}" for i in range(30)]
-    rows = counted(rng.integers(0, 30, 100_000), rng.random((100_000, 30)), names)
+    said = rng.random((100_000, 30)).argmax(axis=1)
+    rows = confusion_table(confusion_matrix(rng.integers(0, 30, 100_000), said, 30), names)
     assert (len(rows), rows["n"].sum()) == (900, 100_000)
     (tmp_path / file).parent.mkdir(parents=True)
     tables.write_plot_data(tmp_path / file, rows)
-    started = time.monotonic()
     project.call("dvc", "plots", "show")
-    assert time.monotonic() - started < 10
     page = (tmp_path / "dvc_plots/index.html").read_text()
     assert len(page) < 1_000_000
     assert page.count('"predicted": "class 7"') == 30

@@ -69,7 +69,15 @@ def test_a_later_default_changes_no_source_system(name):
         head = {f"model.head.{key}" for key in CONTENT["model"]["head"]}
         model = {f"model.{key}" for key in CONTENT["model"]} - {"model.head"}
         train = {"epochs", "batch_size", "loss", "label_smoothing", "optimizer", "learning_rate"}
-        train |= {"schedule", "monitor", "patience", "stop_on_overfit", "ema", "hdf5"}
+        train |= {
+            "schedule",
+            "monitor",
+            "patience",
+            "stop_on_overfit",
+            "ema",
+            "hdf5",
+            "calibration",
+        }
         needed = augment | head | model | {f"train.{key}" for key in train}
         needed |= {"split.image_size", "oversample.method"}
         assert needed - stated == set()

@@ -39,6 +39,7 @@ TRAIN = Train(
     patience=30,
     stop_on_overfit=False,
     ema=0.0,
+    calibration="none",
     hdf5=False,
 )
 

@@ -5,6 +5,8 @@ from sklearn import metrics as sk
 
 from stages.common import cli
 
+LEAST = 1e-7  # probabilities below it count as it in the cross-entropy
+
 
 def evaluate(
     y_true: np.ndarray, probabilities: np.ndarray, class_names: list[str], where: str
@@ -92,9 +94,9 @@ def averages(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
 
 
 def cross_entropy(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean of -log of the true class's probability, nats; less than 1e-7 counts as that."""
+    """Mean of -log of the true class's probability, nats; less than LEAST counts as that."""
     chosen = probabilities[np.arange(len(y_true)), y_true]
-    return float(0.0 - np.log(np.clip(chosen, 1e-7, 1.0)).mean())  # 0.0 -, or 0 becomes -0
+    return float(0.0 - np.log(np.clip(chosen, LEAST, 1.0)).mean())  # 0.0 -, or 0 becomes -0
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:

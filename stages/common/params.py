@@ -21,6 +21,7 @@ from stages.common.sections import (
     Data,
     Diagnose,
     Ensemble,
+    Evaluate,
     Gradcam,
     Model,
     Oversample,
@@ -39,6 +40,7 @@ class Params(Section):
     augment: Augment
     model: Model
     train: Train
+    evaluate: Evaluate
     diagnose: Diagnose
     gradcam: Gradcam
     ensemble: Ensemble

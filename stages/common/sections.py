@@ -196,6 +196,7 @@ class Train(Section):
     patience: Annotated[int, Field(ge=1)]
     stop_on_overfit: bool
     ema: Fraction
+    calibration: Literal["none", "temperature"]
     hdf5: bool
 
     @model_validator(mode="after")
@@ -221,6 +222,29 @@ class Train(Section):
                 "train.stop_on_overfit: false"
             )
         return self
+
+
+class Threshold(Section):
+    positive: Name | None
+    rule: Literal["f1", "cost", "min_recall"]
+    cost_ratio: Positive
+    min_recall: Annotated[float, Field(gt=0, le=1)]
+
+
+def _guesses(value: Any) -> tuple:
+    return tuple(as_list(value))
+
+
+class Evaluate(Section):
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    top_k: Annotated[
+        tuple[Annotated[int, Field(ge=2)], ...],
+        BeforeValidator(_guesses),
+    ]
+    abstain: Annotated[float, Field(gt=0, le=1)] | None
+    min_slice: Annotated[int, Field(ge=1)]
+    threshold: Threshold
 
 
 class Diagnose(Section):
