@@ -95,30 +95,6 @@ def test_weighted_scores_are_those_of_repeated_pictures():
     assert loss == pytest.approx(log_loss(label[rows], p[rows], labels=[0, 1, 2]))
 
 
-def test_resamples_keep_groups_together_and_the_size_of_classes():
-    label = np.array([0] * 6 + [1] * 4 + [2, 3])
-    group = np.array([0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8])
-    resampler = bootstrap.Resampler(label, group, 0)
-    drawn = np.stack([resampler.draw() for _ in range(3000)])
-    for start in (0, 2, 4):
-        assert (drawn[:, start] == drawn[:, start + 1]).all()
-    assert drawn[:, :6].sum(axis=1) == pytest.approx(6)
-    assert drawn[:, 6:10].sum(axis=1) == pytest.approx(4)
-    assert drawn[:, 10:].sum(axis=1) == pytest.approx(2)  # classes of one picture, together
-    assert drawn.mean(axis=0) == pytest.approx(1, abs=0.1)
-    # The mean of m independent values varies by s^2 / m, s^2 with m - 1 in its denominator.
-    values = np.array([1.0, 2, 4, 8])
-    means = drawn[:, 6:10] @ values / 4
-    assert means.var() == pytest.approx(values.var(ddof=1) / 4, rel=0.1)
-
-
-def test_a_single_class_of_one_picture_joins_another():
-    resampler = bootstrap.Resampler(np.array([0, 0, 0, 1]), np.arange(4), 0)
-    drawn = np.stack([resampler.draw() for _ in range(200)])
-    assert drawn.sum(axis=1) == pytest.approx(4)
-    assert 0 < (drawn[:, 3] == 0).mean() < 1
-
-
 def test_what_never_varies_has_no_interval():
     label = np.arange(20) % 2
     score = bootstrap.macro_f1(label, label, 2)

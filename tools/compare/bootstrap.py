@@ -4,45 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stages.judging.resampling import Resamples
 from tools.compare.paired import CLIP, LEVEL, Interval
-
-
-class Resampler:
-    """Weights of pictures in bootstrap samples, drawn by group within classes.
-
-    Rao & Wu's rescaled bootstrap (1988, JASA 83): of a class with m groups m - 1 are drawn, with
-    weight m / (m - 1), because the usual m of m is too narrow by that factor in small classes.
-    Classes of a single group are drawn from together.
-
-    Args:
-        label: int (n,), at least two groups of them.
-        group: int (n,), equal for near copies; a group belongs to the class of its first picture.
-        seed: of the draws.
-    """
-
-    def __init__(self, label: np.ndarray, group: np.ndarray, seed: int):
-        _, first, self._index = np.unique(group, return_index=True, return_inverse=True)
-        stratum = label[first]
-        sizes = np.bincount(stratum)
-        single = np.flatnonzero(sizes == 1)
-        if len(single) == 1:  # alone: joins the largest class
-            stratum = np.where(stratum == single[0], sizes.argmax(), stratum)
-        elif len(single):
-            stratum = np.where(np.isin(stratum, single), single[0], stratum)
-        order = np.argsort(stratum, kind="stable")
-        _, starts, counts = np.unique(stratum[order], return_index=True, return_counts=True)
-        self._order = order
-        self._start = np.repeat(starts, counts - 1)
-        self._count = np.repeat(counts, counts - 1)
-        self._scale = np.empty(len(order))
-        self._scale[order] = np.repeat(counts / np.maximum(1, counts - 1), counts)
-        self._random = np.random.default_rng(seed)
-
-    def draw(self) -> np.ndarray:
-        """The weights of one sample, float64 (n,)."""
-        picks = self._start + (self._random.random(len(self._start)) * self._count).astype(int)
-        times = np.bincount(self._order[picks], minlength=len(self._order))
-        return (times * self._scale)[self._index]
 
 
 def macro_f1(label: np.ndarray, predicted: np.ndarray, n_classes: int) -> Callable:
@@ -88,12 +51,11 @@ def intervals(
     estimates = {name: two(whole) - one(whole) for name, (one, two) in pairs.items()}
     if len(np.unique(group)) < 2:
         return {name: Interval(value, None, None) for name, value in estimates.items()}
-    resampler = Resampler(label, group, seed)
-    drawn = {name: np.empty(resamples) for name in pairs}
-    for index in range(resamples):
-        weights = resampler.draw()
-        for name, (one, two) in pairs.items():
-            drawn[name][index] = two(weights) - one(weights)
+    drawn: dict[str, list[float]] = {name: [] for name in pairs}
+    for chunk in Resamples(label, group, resamples, seed):
+        for weights in chunk.T:
+            for name, (one, two) in pairs.items():
+                drawn[name].append(two(weights) - one(weights))
     tail = 100 * (1 - LEVEL) / 2
     found = {}
     for name, values in drawn.items():
