@@ -21,7 +21,7 @@ from stages.reporting.captions import in_order
 from stages.reporting.card import build_card, data_name
 from stages.reporting.chapters import build_chapters
 from stages.reporting.environment import LOCK, lock_hash, machine, revision, timing_table, versions
-from stages.reporting.numbers import Table, cell, flat, show
+from stages.reporting.numbers import Table, cell, flat, percent, show
 from stages.reporting.page import render
 from stages.reporting.summary import cautions, count_label_errors, headlines
 
@@ -92,6 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         f"classes {', '.join(model['class_names'])}",
         class_names=model["class_names"],
         headlines=headlines(metrics.get("evaluate", {})),
+        level=percent(params.evaluate.confidence),
         n_test=show(test.get("n_examples")),
         cautions=cautions(metrics, label_errors),
         chapters=build_chapters(metrics, shown, csvs),

@@ -33,7 +33,7 @@ def test_its_results_are_the_metrics_of_the_test(card):
         "accuracy": test["accuracy"],
         "f1": test["f1_macro"],
     }  # the area is undefined, and no 0 stands for it
-    assert found["accuracy"].metric_name == "Accuracy, 95 % interval 0.812\u00a0–\u00a00.923"
+    assert found["accuracy"].metric_name == "Accuracy, 95\u00a0% interval 0.812\u00a0–\u00a00.923"
     assert {result.dataset_split for result in found.values()} == {"test"}
 
 

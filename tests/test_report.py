@@ -58,7 +58,7 @@ def test_numbers_on_the_page_are_those_of_the_metrics_with_their_intervals(make)
         ("0.7", "0.700"),
         ("None", "–"),
     ]
-    assert "95 % interval 0.812\u00a0–\u00a00.923" in first
+    assert "95\u00a0% interval <span>0.812\u00a0–\u00a00.923" in first
     assert 'x="81.23" width="11.11"' in first  # the bar
     values = [value for section, value in page.data if section == "evaluation"]
     for part in ("test", "val"):

@@ -10,7 +10,7 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from stages.common.params import Params
-from stages.reporting.numbers import fold, readable, show
+from stages.reporting.numbers import fold, percent, readable, show
 from stages.reporting.summary import cautions
 
 TEMPLATE = "card.md"
@@ -26,13 +26,19 @@ def data_name(params: Params) -> str:
     return {"sample": "built-in sample", "gdrive": "pictures from Google Drive"}[params.data.source]
 
 
-def results(evaluate: dict, dataset: str) -> list[EvalResult]:
-    """The test's numbers as the model index of the card; undefined ones are left out."""
+def results(evaluate: dict, dataset: str, level: str) -> list[EvalResult]:
+    """The test's numbers as the model index of the card; undefined ones are left out.
+
+    Args:
+        evaluate: content of evaluate's metrics file.
+        dataset: name of the data.
+        level: of the intervals, as "95 %".
+    """
     found = []
     for key, item in fold(evaluate.get("test", {})).items():
         if key not in IDENTIFIERS or not item.numeric:
             continue
-        interval = f", 95 % interval {item.interval}" if item.interval else ""
+        interval = f", {level} interval {item.interval}" if item.interval else ""
         found.append(
             EvalResult(
                 task_type="image-classification",
@@ -74,9 +80,9 @@ def build_card(
         facts: versions, machine and revision, by name.
         label_errors: likely ones that the diagnosis found; None if it was not made.
     """
-    name = data_name(params)
+    name, level = data_name(params), percent(params.evaluate.confidence)
     evaluate = metrics.get("evaluate", {})
-    found = results(evaluate, name)
+    found = results(evaluate, name, level)
     data = ModelCardData(
         license=LICENSE,
         library_name="keras",
@@ -96,6 +102,7 @@ def build_card(
     environment.filters |= {"inline": inline, "show": show, "readable": readable}
     text = environment.get_template(TEMPLATE).render(
         name=name,
+        level=level,
         params=params,
         model=model,
         clean=metrics.get("clean", {}),

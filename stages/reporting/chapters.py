@@ -146,7 +146,7 @@ def evaluation_tables(metrics: dict, csvs: dict) -> list[Table | None]:
         [cell(readable(key)), *(part.get(key, cell(None)) for part in parts.values())]
         for key in keys
     ]
-    note = "Below each number its 95 % interval, where it was computed. – is undefined."
+    note = "Below each number its interval, where it was computed. – is undefined."
     tables = [Table("Test and val", ["metric", *parts], rows, note)]
     for name in parts:
         per_class = found[name].get("per_class", {})

@@ -110,6 +110,11 @@ def fold(content: dict) -> dict[str, Cell]:
     return found
 
 
+def percent(fraction: float) -> str:
+    """A fraction as a person writes it: 0.95 as 95 %, the space kept on the line."""
+    return f"{100 * fraction:g}\N{NO-BREAK SPACE}%"
+
+
 def flat(content: dict, prefix: str = "") -> Iterable[tuple[str, Cell]]:
     """Every value of a nested dict with its dotted name; intervals folded."""
     for key, value in fold(content).items():
