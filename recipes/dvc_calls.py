@@ -236,9 +236,13 @@ def find(names: list[str]) -> dict[str, Found]:
 
 
 def _metrics_files() -> dict[str, str]:
-    """The file of metrics of each stage, from the graph."""
+    """The file of metrics of each stage that has one, from the graph."""
     graph = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
-    return {stage: next(iter(entry["metrics"][0])) for stage, entry in graph.items()}
+    return {
+        stage: next(iter(entry["metrics"][0]))
+        for stage, entry in graph.items()
+        if "metrics" in entry
+    }
 
 
 def failure(log: Path | None) -> str:

@@ -81,7 +81,7 @@ def test_a_recipe_runs_in_the_workspace_each_variant_by_itself(project):
     output = recipes(project, "tiny", "--set", "oversample.target_ratio=0.7", "model.layer=")
     first, second = output.split("==> tiny-max")
     assert project.ran(first) == DVC_STAGES
-    assert set(project.ran(second)) == {"train", "predict", "evaluate", "gradcam", "ensemble"}
+    assert project.ran(second) == DVC_STAGES[DVC_STAGES.index("train") :]
     assert (model(project)["attention"], model(project)["head"]["pooling"]) == ("none", "max")
     accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
     found = row(output, "tiny-max")
