@@ -90,7 +90,7 @@ def test_two_classes(tmp_path):
     assert slices["accuracy"].is_monotonic_increasing
     assert found["slices"]["reported"] == len(slices)
     files = {file.stem for file in (tmp_path / "curves").iterdir()}
-    assert files == {"roc", "pr", "reliability", "coverage", "threshold"}
+    assert files == {"confusion", "roc", "pr", "reliability", "coverage", "threshold"}
     with (tmp_path / "curves/threshold.csv").open() as file:
         assert len(list(csv.reader(file))) == 2 * 201 + 1
 

@@ -42,6 +42,18 @@ def seconds_of_process() -> float:
         return time.monotonic() - IMPORTED
 
 
+def peak_bytes() -> int:
+    """Largest resident set of this process until now.
+
+    From /proc where there is one: getrusage counts what the process had that started this one, if
+    that was more (Linux keeps the maximum over exec).
+    """
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILO
+
+
 def measure(stage: str, metrics: Path | None) -> dict:
     """What this process used from its start until now, imports included, as JSON holds it.
 
@@ -58,7 +70,7 @@ def measure(stage: str, metrics: Path | None) -> dict:
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(seconds_of_process(), 2),
         "cpu_seconds": round(sum(use.ru_utime + use.ru_stime for use in (own, children)), 2),
-        "peak_bytes": max(own.ru_maxrss, children.ru_maxrss) * KILO,
+        "peak_bytes": max(peak_bytes(), children.ru_maxrss * KILO),
         "metrics_sha256": sha256_of(metrics) if metrics and metrics.is_file() else None,
     }
 
