@@ -105,6 +105,15 @@ CAPTIONS = {
         "What happens to the probability as the hottest parts are deleted or inserted first, "
         "against a random map and a centre blob.",
     ),
+    "gradcam/randomisation.png": (
+        "Do the heat maps need the model?",
+        "How like themselves they stay when the model's weights are shuffled: a map that explains "
+        "the model must change.",
+    ),
+    "gradcam/methods.png": (
+        "The methods side by side",
+        "The same pictures by each method; in the heading how it did in the trials.",
+    ),
     "ensemble/members.png": ("Members and ensembles", "Accuracy of each, on val and test."),
 }
 ORDER = {path: number for number, path in enumerate(CAPTIONS)}
