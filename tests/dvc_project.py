@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from conftest import ROOT
@@ -79,3 +80,24 @@ def copy_project(folder: Path) -> Project:
     project = Project(folder)
     project.call("git", "init", "-q", "-b", "main")
     return project
+
+
+def make_branches(folder: Path, variants: dict[str, dict], write: Callable[..., None]) -> None:
+    """Makes a DVC repository of a folder, with a branch for each variant; its tag is `empty`.
+
+    Args:
+        folder: what is in it is in the first commit.
+        variants: branch to the arguments of `write`.
+        write: writes the folder `predictions`, which DVC then tracks.
+    """
+    project = Project(folder)
+    project.call("git", "init", "-q", "-b", "main")
+    project.call("dvc", "init", "-q")
+    project.commit("empty")
+    project.call("git", "tag", "empty")
+    for name, changes in variants.items():
+        project.call("git", "checkout", "-q", "-b", name, "empty")
+        write(**changes)
+        project.call("dvc", "add", "-q", "predictions")
+        project.commit(name)
+    project.call("git", "checkout", "-q", "main")

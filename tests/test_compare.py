@@ -1,14 +1,13 @@
 """Statistics by hand and by simulation; the command on a real DVC repository."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import make_picture, picture_bytes
+from dvc_project import make_branches
 from scipy.stats import norm
 from sklearn.metrics import f1_score, log_loss
 
@@ -164,30 +163,12 @@ stages:
 def revisions(tmp_path_factory):
     """A DVC repository with the branches a and b, and some that do not fit."""
     folder = tmp_path_factory.mktemp("repository")
-    who = {"NAME": "test", "EMAIL": "test@localhost"}
-    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
-    environment |= {f"GIT_{one}_{k}": v for one in ("AUTHOR", "COMMITTER") for k, v in who.items()}
-
-    def call(*words):
-        subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True)
-
-    call("git", "init", "-q", "-b", "main")
-    call(sys.executable, "-m", "dvc", "init", "-q")
     (folder / "dvc.yaml").write_text(GRAPH)
     (folder / ".gitignore").write_text("dataset\nout\n")
-    call("git", "add", "-A")
-    call("git", "commit", "-qm", "empty")
-    call("git", "tag", "empty")
     variants = {"a": {"noise": 1}, "b": {"noise": 2}, "short": {"noise": 1, "n": 20}}
     variants |= {"moved": {"noise": 1, "start": 1}}
     variants |= {"renamed": {"noise": 1, "names": ["007", "na"]}}
-    for name, changes in variants.items():
-        call("git", "checkout", "-q", "-b", name, "empty")
-        write(folder, **changes)
-        call(sys.executable, "-m", "dvc", "add", "-q", "predictions")
-        call("git", "add", "-A")
-        call("git", "commit", "-qm", name)
-    call("git", "checkout", "-q", "main")
+    make_branches(folder, variants, partial(write, folder))
     rows = [
         {
             "png": picture_bytes(make_picture(i, (32, 32))),

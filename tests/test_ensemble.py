@@ -1,12 +1,12 @@
 """The stage, on predictions that are written here; other revisions are those of a real DVC."""
 
-import os
 import subprocess
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from conftest import write_params
+from dvc_project import make_branches
 
 from stages import ensemble
 from stages.common import tables
@@ -49,27 +49,10 @@ def run(folder, **changes):
 def revisions(tmp_path_factory):
     """A DVC repository: branches a, b and c of other noise and some that do not fit; tag empty."""
     folder = tmp_path_factory.mktemp("repository")
-    who = {"NAME": "test", "EMAIL": "test@localhost"}
-    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
-    environment |= {f"GIT_{one}_{k}": v for one in ("AUTHOR", "COMMITTER") for k, v in who.items()}
-
-    def call(*words):
-        subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True)
-
-    call("git", "init", "-q", "-b", "main")
-    call(sys.executable, "-m", "dvc", "init", "-q")
-    call("git", "commit", "-qm", "empty")
-    call("git", "tag", "empty")
     variants = {"a": {"noise": 1}, "b": {"noise": 2}, "c": {"noise": 3}}
     variants |= {"short": {"noise": 1, "n": 20}, "moved": {"noise": 1, "start": 1}}
     variants |= {"renamed": {"noise": 1, "names": ["007", "na"]}}
-    for name, changes in variants.items():
-        call("git", "checkout", "-q", "-b", name, "empty")
-        write(folder / "predictions", **changes)
-        call(sys.executable, "-m", "dvc", "add", "-q", "predictions")
-        call("git", "add", "-A")
-        call("git", "commit", "-qm", name)
-    call("git", "checkout", "-q", "main")
+    make_branches(folder, variants, partial(write, folder / "predictions"))
     return folder
 
 
