@@ -4,11 +4,11 @@ import re
 import shutil
 
 import pytest
+from playwright import sync_api
 from report_inputs import drawing, write_inputs, write_tables
 
 from stages import report
 
-sync_api = pytest.importorskip("playwright.sync_api")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = pytest.mark.skipif(
