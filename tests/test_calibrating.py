@@ -48,9 +48,9 @@ def test_the_stage_folds_it_into_the_saved_model_and_evaluate_undoes_it(whole_ru
         run.evaluate()
         made[calibration] = run
     plain, warm = (made[name] for name in ("none", "temperature"))
-    temperature = read_json(warm.path("models/classifier.json"))["temperature"]
+    temperature = read_json(warm.path("models/classifier/classifier.json"))["temperature"]
     assert temperature == read_json(warm.path("m/train.json"))["temperature"] != 1
-    assert read_json(plain.path("models/classifier.json"))["temperature"] == 1
+    assert read_json(plain.path("models/classifier/classifier.json"))["temperature"] == 1
     losses = [read_json(run.path("m/train.json"))["val_loss"] for run in (plain, warm)]
     assert losses[0] == losses[1]  # of the kept epoch, before the temperature
     own, other = (read_json(run.path("m/evaluate.json"))["calibration"] for run in (plain, warm))

@@ -10,7 +10,7 @@ from stages.common.errors import StageError
 from stages.nn import heads
 from stages.nn.backbones import build_backbone
 from stages.nn.blocks import networks_of
-from stages.nn.cam import METHODS, Seen, grad_cam, grad_cam_pp, heat_map, see_maps, viewer
+from stages.nn.cam import METHODS, Seen, grad_cam, grad_cam_pp, heat_map, map_viewer, viewer
 from stages.nn.classifier import compose
 
 SIZE = (64, 64)
@@ -31,7 +31,7 @@ def test_grad_cam_by_hand():
     maps[:, 0, 0, 0] = 2
     maps[:, 3, 3, 0] = 1
     maps[:, 1, 2, 1] = 5
-    heat = heat_map("gradcam", see_maps(corner_head(), maps, np.array([2, 0, 1])))
+    heat = heat_map("gradcam", map_viewer(corner_head())(maps, np.array([2, 0, 1])))
     # Class 2: all of the gradient is on channel 0, so the heat is channel 0 over its largest value.
     expected = np.zeros((4, 4))
     expected[0, 0], expected[3, 3] = 1, 0.5
@@ -161,7 +161,7 @@ def network(request, tmp_path_factory):
 def test_the_last_layer_by_name_is_what_the_head_takes(network):
     backbone, head, last, _ = network
     pixels, classes = photographs(SIZE), np.array([2, 0])
-    expected = see_maps(head, backbone(pixels, training=False), classes)
+    expected = map_viewer(head)(backbone(pixels, training=False), classes)
     for layer in (None, [last]):
         seen = viewer(backbone, head, layer)(pixels, classes)
         np.testing.assert_allclose(seen.head_maps, expected.head_maps, rtol=1e-4, atol=1e-4)
@@ -233,7 +233,7 @@ def fused(tmp_path_factory):
 def test_fused_networks_are_explained_together(fused):
     backbone, head = fused
     pixels, classes = photographs(SIZE), np.array([1, 0])
-    expected = see_maps(head, backbone(pixels, training=False), classes)
+    expected = map_viewer(head)(backbone(pixels, training=False), classes)
     last = [network.layers[-1].name for network in networks_of(backbone)]
     seen = viewer(backbone, head, last)(pixels, classes)
     assert [maps.shape[-1] for maps in seen.maps] == [256, 1280]

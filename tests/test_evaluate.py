@@ -46,7 +46,7 @@ def make(folder, sets, names, temperature=1.0, **changes):
     for name in tables.FLAGS:
         manifest[name] = (size % 5 == 0) if name == "grey" else False
     tables.write_manifest(folder / "clean/manifest.parquet", manifest)
-    write_json(folder / "models/classifier.json", {"temperature": temperature})
+    write_json(folder / "models/classifier/classifier.json", {"temperature": temperature})
     changes = {"evaluate__resamples": 200, "evaluate__min_slice": 5} | changes
     return Run(folder, write_params(folder / "params.yaml", **changes))
 
@@ -75,7 +75,7 @@ def test_two_classes(tmp_path):
     assert set(found["calibration"]["test"]["before"]) == {"loss", "brier", "ece"}
     assert found["calibration"]["test"]["before"]["loss"] == found["test"]["loss"]
     assert found["calibration"]["test"]["after"]["loss"] < found["test"]["loss"] + 0.02
-    decision = read_json(tmp_path / "decision.json")
+    decision = read_json(tmp_path / "models/decision.json")
     assert decision["positive"] == "dog"
     assert decision["threshold"] == found["threshold"]["threshold"]
     assert decision["abstain_below"] == found["abstention"]["least_confidence"] > 0
@@ -105,7 +105,7 @@ def test_many_classes_have_top_k_and_no_threshold(tmp_path):
     scores = found["test"]
     assert scores["accuracy"] <= scores["top_2_accuracy"] <= scores["top_5_accuracy"]
     assert "top_30_accuracy" not in scores
-    decision = read_json(tmp_path / "decision.json")
+    decision = read_json(tmp_path / "models/decision.json")
     assert [decision[key] for key in ("positive", "threshold", "rule")] == [None] * 3
     assert decision["classes"] == names
 

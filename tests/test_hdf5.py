@@ -128,10 +128,10 @@ def test_training_saves_it_where_it_is_asked_for(whole_run, tmp_path, small_para
     for name in ("dataset", "features", "sampling.parquet"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.train()
-    opened = keras.saving.load_model(other.path("models") / hdf5.HDF5_FILE)
-    expected = classifier.load_classifier(other.path("models")).model
+    opened = keras.saving.load_model(other.path("models/classifier") / hdf5.HDF5_FILE)
+    expected = classifier.load_classifier(other.path("models/classifier")).model
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
     np.testing.assert_array_equal(
         opened.predict(pixels, verbose=0), expected.predict(pixels, verbose=0)
     )
-    assert not (whole_run.path("models") / hdf5.HDF5_FILE).exists()
+    assert not (whole_run.path("models/classifier") / hdf5.HDF5_FILE).exists()

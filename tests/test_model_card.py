@@ -82,15 +82,15 @@ def test_its_code_runs_and_gives_the_models_probabilities(whole_run, tmp_path, m
 
     monkeypatch.chdir(tmp_path)
     words = [word for word in write_inputs(tmp_path) if not word.startswith("--model=")]
-    report.main([*words, f"--model={whole_run.path('models')}"])
+    report.main([*words, f"--model={whole_run.path('models/classifier')}"])
     code = re.search(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), re.DOTALL)[1]
-    (tmp_path / "classifier").symlink_to(whole_run.path("models"))
+    (tmp_path / "classifier").symlink_to(whole_run.path("models/classifier"))
     picture = make_picture(3, (64, 64), "red")
     picture.save(tmp_path / "picture.jpg", quality=95)
     capsys.readouterr()
     names = {}
     exec(code, names)
-    model = load_classifier(whole_run.path("models")).model
+    model = load_classifier(whole_run.path("models/classifier")).model
     expected = model.predict(np.asarray(names["picture"])[None], verbose=0)[0]
     np.testing.assert_allclose(names["probabilities"], expected, atol=1e-6)
     assert names["picture"].size == (64, 64)

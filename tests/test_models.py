@@ -32,7 +32,7 @@ def test_maps_are_the_backbones_one_entry_per_picture(whole_run):
     assert maps.dtype == np.float16
     assert isinstance(maps, np.memmap)
     assert read_maps(whole_run.path("features/test.npy"), test).shape == (11, 1, 2, 2, 1280)
-    backbone = load_classifier(whole_run.path("models")).backbone
+    backbone = load_classifier(whole_run.path("models/classifier")).backbone
     rows = [0, 49]
     pixels = np.stack([decode_png(train.png_at(rows)[row]) for row in rows])
     expected = backbone(pixels.astype(np.float32)).numpy()
@@ -47,7 +47,7 @@ def test_maps_are_the_backbones_one_entry_per_picture(whole_run):
 
 def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
     """Serving's path, raw bytes to probabilities, gives what evaluate wrote."""
-    opened = load_classifier(whole_run.path("models"))
+    opened = load_classifier(whole_run.path("models/classifier"))
     found = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     pixels = [
         load_pixels(
@@ -76,10 +76,10 @@ def test_training_learned_and_its_history_is_told(whole_run):
 
 
 def test_beside_the_model_stand_its_card_weights_and_summary(whole_run):
-    files = {file.name for file in whole_run.path("models").iterdir()}
+    files = {file.name for file in whole_run.path("models/classifier").iterdir()}
     extra = {"classifier.weights.h5", "summary.txt"}
     assert files == {"classifier.keras", "classifier.json"} | extra
-    summary = whole_run.path("models/summary.txt").read_text(encoding="utf-8")
+    summary = whole_run.path("models/classifier/summary.txt").read_text(encoding="utf-8")
     found = read_json(whole_run.path("m/train.json"))
     total = found["head_parameters"] + found["backbone_parameters"]
     assert f"Total params: {total:,} " in summary
@@ -93,7 +93,7 @@ def test_embeddings_are_the_means_of_the_maps(whole_run, split):
     maps = read_maps(whole_run.path(f"features/{split}.npy"), dataset)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, maps[:, 0].astype(float).mean(axis=(1, 2)), rtol=1e-4)
-    backbone = load_classifier(whole_run.path("models")).backbone
+    backbone = load_classifier(whole_run.path("models/classifier")).backbone
     fresh = np.concatenate(list(pool_pixels(backbone, dataset, 4)))
     np.testing.assert_allclose(found, fresh, atol=5e-3, rtol=5e-3)
     other = tables.Dataset(whole_run.path("dataset") / ("val" if split == "train" else "train"))
@@ -279,10 +279,10 @@ def test_metrics_hold_no_times_and_no_paths(whole_run):
 )
 def test_maps_of_another_backbone_are_not_trained_on(whole_run, small_params, change):
     other = type(whole_run)(whole_run.folder, small_params(**change))
-    before = whole_run.path("models/classifier.keras").read_bytes()
+    before = whole_run.path("models/classifier/classifier.keras").read_bytes()
     with pytest.raises(StageError, match=r"Run `dvc repro extract`"):
         other.train()
-    assert whole_run.path("models/classifier.keras").read_bytes() == before
+    assert whole_run.path("models/classifier/classifier.keras").read_bytes() == before
 
 
 def test_weights_of_the_sampling_table_reach_the_loss(whole_run, tmp_path, small_params):
@@ -317,7 +317,7 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
     assert found["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
     val = tables.Dataset(other.path("dataset/val"))
     maps = read_maps(other.path("features/val.npy"), val)
-    answers = predict(load_classifier(other.path("models")).head, maps, 16)
+    answers = predict(load_classifier(other.path("models/classifier")).head, maps, 16)
     p = answers[np.arange(val.n), val.label]
     assert found["val_loss"] == pytest.approx(((1 - p) ** 2 * -np.log(p)).mean(), rel=1e-3)
     expected = f1_score(val.label, answers.argmax(axis=1), average="macro")
@@ -337,7 +337,7 @@ def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):
 
 
 def test_the_card_holds_the_settings_of_the_training(whole_run):
-    card = read_json(whole_run.path("models/classifier.json"))
+    card = read_json(whole_run.path("models/classifier/classifier.json"))
     params = read_params(whole_run.params)
     assert card["params"]["train"] == params.train.model_dump()
     assert card["params"]["model"] == params.model.model_dump()

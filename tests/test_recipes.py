@@ -259,7 +259,7 @@ def test_a_recipe_runs_from_pictures_to_explanations(finished):
     params, run = finished
     sampling = pd.read_parquet(run.path("sampling.parquet"))
     assert len(sampling) <= params.train.batch_size  # one step, that is
-    classifier = load_classifier(run.path("models"))
+    classifier = load_classifier(run.path("models/classifier"))
     assert classifier.image_size == (SIZE, SIZE)
     for split in ("val", "test"):
         table = pd.read_csv(run.path(f"predictions/{split}.csv"))
@@ -312,7 +312,7 @@ def check_training(params, run):
     # After the only step: cosine has come to zero, polynomial to its end.
     end = {"cosine": 0.0, "polynomial": train.end_learning_rate}.get(train.schedule, rate)
     assert history["learning_rate"].iloc[-1] == pytest.approx(end, rel=1e-5, abs=1e-12)
-    assert run.path("models/classifier.h5").exists() == train.hdf5
+    assert run.path("models/classifier/classifier.h5").exists() == train.hdf5
 
 
 def test_what_puts_others_together_comes_last_and_changes_win(monkeypatch):

@@ -46,20 +46,26 @@ class Seen(NamedTuple):
     head_maps: tf.Tensor
 
 
-def see_maps(head: keras.Model, maps: np.ndarray, classes: np.ndarray) -> Seen:
-    """Differentiates the head alone, on maps that are known.
+def map_viewer(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Seen]:
+    """A function that differentiates the head alone, on maps that are known.
 
     Args:
-        head: from `heads.build_head`.
-        maps: float (n, height, width, channels), output of the backbone.
-        classes: int (n,), the class that each map is asked about.
+        head: from `heads.build_head`, or opened from a file.
+
+    Returns:
+        A function of float maps (n, height, width, channels), output of the backbone, and int
+        classes (n,), the one that each map is asked about.
     """
     scores_of = class_scores(head)
-    inputs = tf.convert_to_tensor(maps, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        scores = tf.gather(scores_of(inputs, training=False), classes, axis=1, batch_dims=1)
-    return Seen([inputs], [tape.gradient(scores, inputs)], inputs)
+
+    def see(maps: np.ndarray, classes: np.ndarray) -> Seen:
+        inputs = tf.convert_to_tensor(maps, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            scores = tf.gather(scores_of(inputs, training=False), classes, axis=1, batch_dims=1)
+        return Seen([inputs], [tape.gradient(scores, inputs)], inputs)
+
+    return see
 
 
 def viewer(
@@ -91,8 +97,9 @@ def viewer(
         )
     if set(names) == {None}:
         forward = tf.function(lambda x: backbone(x, training=False), reduce_retracing=True)
-        return lambda pixels, classes: see_maps(
-            head, forward(tf.convert_to_tensor(pixels, tf.float32)), classes
+        look_at = map_viewer(head)
+        return lambda pixels, classes: look_at(
+            forward(tf.convert_to_tensor(pixels, tf.float32)), classes
         )
     split = [
         keras.Model(

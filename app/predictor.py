@@ -1,0 +1,318 @@
+"""The trained model, ready to be asked: the one way that the programs of app/ load and use it.
+
+    predictor = Predictor("models")
+    answer = predictor.predict(["a.jpg"])[0]
+    answer.decision, answer.probabilities["other"]
+
+Pictures come in through the pipeline's decode-and-resize path (stages/common/images.py), so a file
+gets the probabilities here that it would get there.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from stages.common import cli
+from stages.common.errors import StageError
+from stages.common.files import read_json
+from stages.common.images import ImageError, decode, resize, to_rgb
+from stages.nn.cam import heat_map, map_viewer
+from stages.nn.classifier import CARD_FILE, Classifier, load_classifier
+
+MODEL_FOLDER, DECISION_FILE = "classifier", "decision.json"
+PRECISIONS = ("float32", "bfloat16")
+SURE = 0.98  # with bfloat16, the least probability that is not computed again in float32
+HEAT_METHOD = "gradcam"  # the only one of cam.METHODS that beat a random map on every set measured
+
+Picture = str | Path | bytes | Image.Image | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A picture as the model takes it.
+
+    Attributes:
+        pixels: uint8 (height, width, 3), RGB, of the model's size.
+        aspect: width / height of the whole picture, upright.
+    """
+
+    pixels: np.ndarray
+    aspect: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What the model says of a picture.
+
+    Attributes:
+        probabilities: class name to probability, in the model's order; they add up to 1.
+        likeliest: the class of the largest probability.
+        decision: the class to act on: of two classes the positive one from its threshold on, of
+            more the likeliest. None where the model abstains.
+        abstained: whether the likeliest class is less likely than what an answer needs.
+        heat_map: float32 (h, w) in [0, 1], of the model's view of the picture: where it saw what
+            speaks for the likeliest class. None unless asked for.
+    """
+
+    probabilities: dict[str, float]
+    likeliest: str
+    decision: str | None
+    abstained: bool
+    heat_map: np.ndarray | None = None
+
+    @property
+    def confidence(self) -> float:
+        """The largest probability."""
+        return self.probabilities[self.likeliest]
+
+
+class Predictor:
+    """A model folder, opened.
+
+    Attributes:
+        class_names: in the order of the probabilities.
+        image_size: (height, width) in px, what the model takes.
+        resize: how pictures are brought to that size: stretch, crop or pad.
+        max_pixels: limit on the width x height of files.
+        card: classifier.json: settings of the training, checksum.
+        decision: decision.json: positive, threshold, rule, abstain_below, abstain_target.
+        calibrated: whether a temperature was fitted and is part of the model.
+    """
+
+    def __init__(self, model_dir: str | Path, precision: str = "float32", batch_size: int = 32):
+        """Opens the model after checking its sha256; no code from the file runs.
+
+        Args:
+            model_dir: the folder with classifier/ and decision.json.
+            precision: "float32"; or "bfloat16", which processors with instructions for it do
+                faster with large backbones. Pictures whose likeliest class is then less likely
+                than SURE are asked about again in float32, so that no probability is off by more
+                than about 0.01 and none near a threshold at all.
+            batch_size: pictures per step, at most.
+
+        Raises:
+            StageError: files are missing or damaged, or do not belong together.
+            ValueError: no such precision, or no positive batch size.
+        """
+        if precision not in PRECISIONS:
+            raise ValueError(f"Expected precision to be one of {PRECISIONS}. Got: {precision!r}")
+        if batch_size < 1:
+            raise ValueError(f"Expected batch_size to be at least 1. Received: {batch_size}")
+        folder = Path(model_dir) / MODEL_FOLDER
+        classifier = load_classifier(folder)
+        self.class_names = classifier.class_names
+        self.image_size, self.resize = classifier.image_size, classifier.resize
+        self.max_pixels, self.batch_size = classifier.max_pixels, batch_size
+        self.card = read_json(folder / CARD_FILE)
+        self.calibrated = self.card["temperature"] != 1
+        self.decision = _read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
+        self._look = map_viewer(classifier.head)
+        self._exact = _forward(classifier)
+        self._fast = None
+        if precision == "bfloat16":
+            again = load_classifier(folder)
+            compute_in_bfloat16(again.backbone)
+            self._fast = _forward(again)
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Decodes and resizes a picture.
+
+        Args:
+            picture: a file's path or its bytes; or a PIL picture; or an array (height, width, 3)
+                or (height, width), uint8 or float, in [0, 255].
+
+        Raises:
+            ImageError: the bytes give no usable picture.
+            OSError: the file cannot be read.
+            ValueError, TypeError: no such array, no such thing.
+        """
+        if isinstance(picture, str | Path):
+            picture = Path(picture).read_bytes()
+        if isinstance(picture, bytes | bytearray | memoryview):
+            decoded = decode(bytes(picture), self.max_pixels, self.image_size)
+            image, box = decoded.image, decoded.box
+        else:
+            image = _as_image(picture)
+            box = (0.0, 0.0, float(image.width), float(image.height))
+        pixels = np.asarray(resize(image, self.image_size, self.resize, box))
+        return Prepared(pixels, (box[2] - box[0]) / (box[3] - box[1]))
+
+    def ask(self, pixels: np.ndarray, heat_maps: bool | Sequence[bool] = False) -> list[Prediction]:
+        """Predictions of pictures that are prepared.
+
+        Args:
+            pixels: uint8 (n, height, width, 3), of the model's size; any n.
+            heat_maps: whether to make them: for all, or for each picture.
+        """
+        wanted = np.broadcast_to(np.asarray(heat_maps, bool), len(pixels))
+        found = []
+        for start in range(0, len(pixels), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            maps, probabilities = self._run(np.asarray(pixels[part], np.uint8))
+            heats = self._heats(maps, probabilities, wanted[part])
+            found += map(self.judge, probabilities, heats)
+        return found
+
+    def predict(self, pictures: Iterable[Picture], heat_maps: bool = False) -> list[Prediction]:
+        """Predictions of pictures of any kind that `prepare` takes, in order.
+
+        Raises:
+            ImageError, OSError, ValueError, TypeError: of the first picture that cannot be used;
+                `stream` goes on instead.
+        """
+        answers = []
+        for _, answer in self.stream(pictures, heat_maps):
+            if isinstance(answer, Exception):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    def stream(
+        self, pictures: Iterable[Picture], heat_maps: bool = False
+    ) -> Iterator[tuple[Picture, Prediction | ImageError | OSError | ValueError | TypeError]]:
+        """Yields each picture with its prediction, or with the reason why there is none.
+
+        In order, decoded by several threads, a batch at a time: however many there are, no more
+        than some batches are in memory. `pictures` may be a generator.
+        """
+        prepared = cli.parallel_map(self._try, pictures)
+        while batch := list(islice(prepared, self.batch_size)):
+            usable = [each.pixels for _, each in batch if isinstance(each, Prepared)]
+            answers = iter(self.ask(np.stack(usable), heat_maps) if usable else ())
+            for picture, each in batch:
+                yield picture, next(answers) if isinstance(each, Prepared) else each
+
+    def judge(self, probabilities: np.ndarray, heat_map: np.ndarray | None = None) -> Prediction:
+        """Applies threshold and abstention.
+
+        Args:
+            probabilities: float (n_classes,).
+            heat_map: handed on.
+        """
+        named = dict(zip(self.class_names, map(float, probabilities), strict=True))
+        likeliest = self.class_names[int(np.argmax(probabilities))]
+        least, positive = self.decision["abstain_below"], self.decision["positive"]
+        abstained = least is not None and named[likeliest] < least
+        decision = likeliest
+        if positive is not None:
+            (other,) = (name for name in self.class_names if name != positive)
+            decision = positive if named[positive] >= self.decision["threshold"] else other
+        return Prediction(named, likeliest, None if abstained else decision, abstained, heat_map)
+
+    def warm_up(self) -> None:
+        """Answers blank pictures once, alone and as a batch, so that no user waits for it."""
+        for count in (1, self.batch_size):
+            self.ask(np.zeros((count, *self.image_size, 3), np.uint8), heat_maps=True)
+
+    def _try(self, picture: Picture) -> tuple[Picture, Prepared | Exception]:
+        try:
+            return picture, self.prepare(picture)
+        except (ImageError, OSError, ValueError, TypeError) as error:
+            return picture, error
+
+    def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maps, float32 (n, h, w, channels), and probabilities, float64 (n, n_classes)."""
+        maps, probabilities = (self._fast or self._exact)(pixels)
+        if self._fast:
+            unsure = np.flatnonzero(probabilities.max(axis=1) < SURE)
+            if len(unsure):
+                maps[unsure], probabilities[unsure] = self._exact(pixels[unsure])
+        return maps, probabilities
+
+    def _heats(
+        self, maps: np.ndarray, probabilities: np.ndarray, wanted: np.ndarray
+    ) -> Iterable[np.ndarray | None]:
+        heats: list[np.ndarray | None] = [None] * len(wanted)
+        rows = np.flatnonzero(wanted)
+        if len(rows):
+            seen = self._look(maps[rows], probabilities[rows].argmax(axis=1))
+            for row, heat in zip(rows, heat_map(HEAT_METHOD, seen), strict=True):
+                heats[row] = heat
+        return heats
+
+
+def compute_in_bfloat16(backbone: keras.Model) -> None:
+    """Has the backbone's layers compute in bfloat16 and keep their weights in float32.
+
+    Not those that have a policy of their own: preprocessing, where 8 bits are too few.
+    """
+    for layer in backbone._flatten_layers(include_self=False):
+        if layer.dtype_policy.name == "float32":
+            layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+
+
+def _forward(classifier: Classifier) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """A function of uint8 pixels (n, height, width, 3): maps and probabilities, as `_run`'s."""
+
+    # A tf.function on uint8: model.predict costs 50 ms more a call (benchmarks/serve), and float
+    # pixels four times the memory.
+    @tf.function(input_signature=[tf.TensorSpec((None, *classifier.image_size, 3), tf.uint8)])
+    def forward(pixels):
+        maps = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        maps = tf.cast(maps, tf.float32)
+        return maps, classifier.head(maps, training=False)
+
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        maps, probabilities = forward(pixels)
+        return maps.numpy(), probabilities.numpy().astype(np.float64)
+
+    return run
+
+
+def _as_image(picture: Image.Image | np.ndarray) -> Image.Image:
+    if isinstance(picture, Image.Image):
+        return to_rgb(picture)
+    if not isinstance(picture, np.ndarray):
+        raise TypeError(
+            "Expected a path, bytes, a PIL picture or a NumPy array. Received: "
+            f"{type(picture).__name__}"
+        )
+    colours = picture.ndim == 3 and picture.shape[2] == 3
+    if not (colours or picture.ndim == 2) or picture.dtype.kind not in "uif" or not picture.size:
+        raise ValueError(
+            "Expected an array (height, width, 3) or (height, width) of numbers in [0, 255]. "
+            f"Received: shape {picture.shape}, {picture.dtype}"
+        )
+    low, high = picture.min(), picture.max()
+    if not (low >= 0 and high <= 255):
+        raise ValueError(f"Expected values in [0, 255]. Received: {low:g} to {high:g}")
+    if picture.dtype.kind == "f" and 0 < high <= 1:
+        raise ValueError(
+            f"Expected values in [0, 255]. Received: {low:g} to {high:g}; multiply by 255"
+        )
+    return Image.fromarray(np.rint(picture).astype(np.uint8)).convert("RGB")
+
+
+def _read_decision(path: Path, class_names: list[str]) -> dict:
+    """decision.json, checked against the model.
+
+    Raises:
+        StageError: it is missing, damaged or of another model.
+    """
+    if not path.is_file():
+        raise StageError(
+            f"Expected {path}, which says from which probability on to answer. Received: no such "
+            "file. `dvc repro evaluate` writes it; `dvc checkout` brings it back."
+        )
+    try:
+        found = read_json(path)
+        missing = {"classes", "positive", "threshold", "abstain_below"} - found.keys()
+    except (ValueError, AttributeError) as error:
+        raise StageError(f"Expected JSON in {path}. Received: {error}. {_AGAIN}") from None
+    if missing:
+        raise StageError(f"Expected {', '.join(sorted(missing))} in {path}. {_AGAIN}")
+    if found["classes"] != class_names:
+        raise StageError(
+            f"Expected {path} to be of the model's classes {', '.join(class_names)}. Received: "
+            f"{', '.join(map(str, found['classes']))}. {_AGAIN}"
+        )
+    return found
+
+
+_AGAIN = "Write it again with `dvc repro evaluate`."
