@@ -9,23 +9,22 @@ gets the probabilities here that it would get there.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
+from app.decision import DECISION_FILE, decide, read_decision
+from app.forward import as_function, compute_in_bfloat16
 from stages.common import cli
-from stages.common.errors import StageError
 from stages.common.files import read_json
 from stages.common.images import ImageError, decode, resize, to_rgb
 from stages.nn.cam import heat_map, map_viewer
-from stages.nn.classifier import CARD_FILE, Classifier, load_classifier
+from stages.nn.classifier import CARD_FILE, load_classifier
 
-MODEL_FOLDER, DECISION_FILE = "classifier", "decision.json"
+MODEL_FOLDER = "classifier"
 PRECISIONS = ("float32", "bfloat16")
 SURE = 0.98  # with bfloat16, the least probability that is not computed again in float32
 HEAT_METHOD = "gradcam"  # the only one of cam.METHODS that beat a random map on every set measured
@@ -111,14 +110,14 @@ class Predictor:
         self.max_pixels, self.batch_size = classifier.max_pixels, batch_size
         self.card = read_json(folder / CARD_FILE)
         self.calibrated = self.card["temperature"] != 1
-        self.decision = _read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
+        self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
         self._look = map_viewer(classifier.head)
-        self._exact = _forward(classifier)
+        self._exact = as_function(classifier)
         self._fast = None
         if precision == "bfloat16":
             again = load_classifier(folder)
             compute_in_bfloat16(again.backbone)
-            self._fast = _forward(again)
+            self._fast = as_function(again)
 
     def prepare(self, picture: Picture) -> Prepared:
         """Decodes and resizes a picture.
@@ -196,14 +195,8 @@ class Predictor:
             heat_map: handed on.
         """
         named = dict(zip(self.class_names, map(float, probabilities), strict=True))
-        likeliest = self.class_names[int(np.argmax(probabilities))]
-        least, positive = self.decision["abstain_below"], self.decision["positive"]
-        abstained = least is not None and named[likeliest] < least
-        decision = likeliest
-        if positive is not None:
-            (other,) = (name for name in self.class_names if name != positive)
-            decision = positive if named[positive] >= self.decision["threshold"] else other
-        return Prediction(named, likeliest, None if abstained else decision, abstained, heat_map)
+        decision = decide(named, self.decision)
+        return Prediction(named, max(named, key=named.get), decision, decision is None, heat_map)
 
     def warm_up(self) -> None:
         """Answers blank pictures once, alone and as a batch, so that no user waits for it."""
@@ -237,34 +230,6 @@ class Predictor:
         return heats
 
 
-def compute_in_bfloat16(backbone: keras.Model) -> None:
-    """Has the backbone's layers compute in bfloat16 and keep their weights in float32.
-
-    Not those that have a policy of their own: preprocessing, where 8 bits are too few.
-    """
-    for layer in backbone._flatten_layers(include_self=False):
-        if layer.dtype_policy.name == "float32":
-            layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
-
-
-def _forward(classifier: Classifier) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """A function of uint8 pixels (n, height, width, 3): maps and probabilities, as `_run`'s."""
-
-    # A tf.function on uint8: model.predict costs 50 ms more a call (benchmarks/serve), and float
-    # pixels four times the memory.
-    @tf.function(input_signature=[tf.TensorSpec((None, *classifier.image_size, 3), tf.uint8)])
-    def forward(pixels):
-        maps = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
-        maps = tf.cast(maps, tf.float32)
-        return maps, classifier.head(maps, training=False)
-
-    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        maps, probabilities = forward(pixels)
-        return maps.numpy(), probabilities.numpy().astype(np.float64)
-
-    return run
-
-
 def _as_image(picture: Image.Image | np.ndarray) -> Image.Image:
     if isinstance(picture, Image.Image):
         return to_rgb(picture)
@@ -287,32 +252,3 @@ def _as_image(picture: Image.Image | np.ndarray) -> Image.Image:
             f"Expected values in [0, 255]. Received: {low:g} to {high:g}; multiply by 255"
         )
     return Image.fromarray(np.rint(picture).astype(np.uint8)).convert("RGB")
-
-
-def _read_decision(path: Path, class_names: list[str]) -> dict:
-    """decision.json, checked against the model.
-
-    Raises:
-        StageError: it is missing, damaged or of another model.
-    """
-    if not path.is_file():
-        raise StageError(
-            f"Expected {path}, which says from which probability on to answer. Received: no such "
-            "file. `dvc repro evaluate` writes it; `dvc checkout` brings it back."
-        )
-    try:
-        found = read_json(path)
-        missing = {"classes", "positive", "threshold", "abstain_below"} - found.keys()
-    except (ValueError, AttributeError) as error:
-        raise StageError(f"Expected JSON in {path}. Received: {error}. {_AGAIN}") from None
-    if missing:
-        raise StageError(f"Expected {', '.join(sorted(missing))} in {path}. {_AGAIN}")
-    if found["classes"] != class_names:
-        raise StageError(
-            f"Expected {path} to be of the model's classes {', '.join(class_names)}. Received: "
-            f"{', '.join(map(str, found['classes']))}. {_AGAIN}"
-        )
-    return found
-
-
-_AGAIN = "Write it again with `dvc repro evaluate`."

@@ -1,0 +1,42 @@
+"""An opened model as a function of pixels, in float32 or bfloat16."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stages.nn.classifier import Classifier
+
+
+def compute_in_bfloat16(backbone: keras.Model) -> None:
+    """Has the backbone's layers compute in bfloat16 and keep their weights in float32.
+
+    Not those that have a policy of their own: preprocessing, where 8 bits are too few.
+    """
+    for layer in backbone._flatten_layers(include_self=False):
+        if layer.dtype_policy.name == "float32":
+            layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+
+
+def as_function(classifier: Classifier) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The model as a function of uint8 pixels (n, height, width, 3), of any n.
+
+    Returns:
+        A function that returns maps, float32 (n, h, w, channels), and probabilities, float64
+        (n, n_classes).
+    """
+
+    # A tf.function on uint8: model.predict costs 50 ms more a call (benchmarks/serve), and float
+    # pixels four times the memory.
+    @tf.function(input_signature=[tf.TensorSpec((None, *classifier.image_size, 3), tf.uint8)])
+    def forward(pixels):
+        maps = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        maps = tf.cast(maps, tf.float32)
+        return maps, classifier.head(maps, training=False)
+
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        maps, probabilities = forward(pixels)
+        return maps.numpy(), probabilities.numpy().astype(np.float64)
+
+    return run
