@@ -11,6 +11,7 @@ tells how to feed it. An export whose probabilities differ from the Keras model'
 import argparse
 import contextlib
 import dataclasses
+import logging
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -34,7 +35,12 @@ from app.exporting.formats import (
     open_openvino,
     require_packages,
 )
-from app.exporting.pictures import calibration_pictures, dataset_pictures, folder_pictures
+from app.exporting.pictures import (
+    Pictures,
+    calibration_pictures,
+    dataset_pictures,
+    folder_pictures,
+)
 from app.exporting.quantising import FLOAT_OPS
 from stages.common import cli
 from stages.common.errors import StageError
@@ -48,15 +54,16 @@ CARD = "export.json"
 def main(argv: list[str] | None = None) -> None:
     """Exports; see the module."""
     args = parse(argv)
+    # Freezing for ONNX warns a dozen times that it will be removed from TensorFlow some day.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     names = asked_formats(args)
     require_packages(names)
     classifier = load_classifier(args.model / "classifier")
-    lines = []
+    given = {name: pictures_for(name, classifier, args) for name in names}  # before the work
     with source_of(classifier, args) as source:
-        for name in names:
-            lines.append(export(name, source, classifier, args))
-            print(lines[-1], flush=True)
-    cli.summary("export", f"{len(lines)} in {args.out}: {', '.join(names)}")
+        for name, pictures in given.items():
+            print(export(name, source, classifier, pictures, args), flush=True)
+    cli.summary("export", f"{len(names)} in {args.out}: {', '.join(names)}")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -136,18 +143,27 @@ def source_of(classifier: Classifier, args: argparse.Namespace) -> Iterator[Sour
         yield Source(model, Path(folder), calibration)
 
 
-def export(name: str, source: Source, classifier: Classifier, args: argparse.Namespace) -> str:
+def pictures_for(name: str, classifier: Classifier, args: argparse.Namespace) -> Pictures:
+    """The pictures that a format is checked on."""
+    count = args.pictures or (None if name.endswith("_int8") else PICTURES)
+    if args.check_folder:
+        return folder_pictures(args.check_folder, classifier, count)
+    return dataset_pictures(args.dataset, classifier, count)
+
+
+def export(
+    name: str,
+    source: Source,
+    classifier: Classifier,
+    pictures: Pictures,
+    args: argparse.Namespace,
+) -> str:
     """Writes one format, checks it and describes it; nothing is left of a failure.
 
     Returns:
         A line for people.
     """
     quantised = name.endswith("_int8")
-    count = args.pictures or (None if quantised else PICTURES)
-    if args.check_folder:
-        pictures = folder_pictures(args.check_folder, classifier, count)
-    else:
-        pictures = dataset_pictures(args.dataset, classifier, count)
     form = FORMATS[name]
     with atomic_folder(args.out / name) as folder:
         path = folder / form.file

@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from app.exporting.quantising import quantised
 from stages.common.errors import StageError
@@ -68,16 +69,35 @@ def write_savedmodel(source: Source, path: Path) -> None:
 
 
 def write_onnx(source: Source, path: Path) -> None:
-    """ONNX by tf2onnx, with the first axis called `batch`."""
-    import onnx
+    """ONNX by tf2onnx, with the first axis called `batch`.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of NumPy, in Keras's patch of tf2onnx
-        source.model.export(path, format="onnx", verbose=False)
-    content = onnx.load(path)
+    Not by Keras's own export, which takes constants of preprocessing (layer Normalization, as in
+    EfficientNet-B0) for inputs that the caller has to give: here they are frozen with the weights.
+    """
+    import onnx
+    import tf2onnx
+
+    loaded = tf.saved_model.load(source.saved)
+    frozen = convert_variables_to_constants_v2(
+        loaded.signatures["serving_default"], aggressive_inlining=True
+    )
+    given, answer = frozen.inputs[0].name, frozen.outputs[0].name
+    content, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        input_names=[given],
+        output_names=[answer],
+        tensors_to_rename={given: PIXELS, answer: PROBABILITIES},
+    )
     for value in (*content.graph.input, *content.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.checker.check_model(content)
+    try:
+        onnx.checker.check_model(content)
+    except onnx.checker.ValidationError as error:
+        reason = str(error).split("\n")[0]
+        raise StageError(
+            "Expected every operation of the model to have its like in ONNX. Received from "
+            f"onnx.checker: {reason}. Nothing was written. Use another format."
+        ) from None
     onnx.save(content, path)
 
 

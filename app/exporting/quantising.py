@@ -24,9 +24,9 @@ def quantised(
 
     Float32 stay: input and output, so that the file is fed like every other export; FLOAT_OPS;
     and the first convolution with the preprocessing before it. Eight bits for centred pixels are
-    steps of 1.5 grey levels, which the first convolution amplifies: with them in float, the mean
-    difference from the Keras model fell by a third, at a tenth of the speed. (Of several
-    networks side by side, only the first keeps its own.)
+    steps of 1.5 grey levels, which the first convolution amplifies: a model of ten classes with
+    accuracy .932 had .913 with them in int8, .932 with them in float, at 5 % of the speed. (Of
+    several networks side by side, only the first keeps its own.)
 
     Args:
         converter: of the float model.
