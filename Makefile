@@ -42,11 +42,13 @@ test: install  ## the tests and the linter
 lint: install  ## formats the code and mends what the linter can mend
 	@ruff format . && ruff check --fix .
 
-lock: install  ## resolves requirements.txt into requirements.lock for Python 3.11 to 3.13
+lock: install  ## resolves requirements.txt into requirements.lock for Python 3.11 to 3.13, app/ too
 	@python -m pip install --quiet uv==0.13.8
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 	  requirements.txt -o requirements.lock
-	@echo "==> requirements.lock is new; the next make command installs it"
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+	  --constraints requirements.lock app/requirements.txt -o app/requirements.lock
+	@echo "==> requirements.lock and app/requirements.lock are new; the next make command installs it"
 
 clean-venv:  ## removes .venv
 	rm -rf $(VENV)
