@@ -20,14 +20,9 @@ from stages.nn.pixels import decode_batch
 
 
 @pytest.fixture(scope="module")
-def models(whole_run, tmp_path_factory):
+def models(whole_run):
     """The folder models/ as the finished pipeline leaves it."""
-    folder = tmp_path_factory.mktemp("export") / "models"
-    found = whole_run.path("models")
-    inner = found / "classifier" if (found / "classifier").is_dir() else found
-    shutil.copytree(inner, folder / "classifier")
-    shutil.copy(whole_run.path("decision.json"), folder / "decision.json")
-    return folder
+    return whole_run.path("models")
 
 
 @pytest.fixture(scope="module")
