@@ -16,7 +16,6 @@ Exit status: 0 all answered; 1 something could not be answered or written; 2 wro
 import argparse
 import contextlib
 import itertools
-import os
 import shutil
 import sys
 import threading
@@ -222,8 +221,7 @@ def main(argv: list[str] | None = None) -> int:
         return answer_all(args)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # as after `| head`; Python would complain when it closes stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # as after `| head`
         return NO_READER
 
 

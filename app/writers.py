@@ -53,11 +53,12 @@ class Table:
         """
         self._tell, self._columns = tell, None
         if width is not None:
-            longest = max(columns_of(shown(name)) for name in class_names)
-            decision = min(WIDE, max(longest, len(UNSURE), len("decision")))
+            lengths = sorted(columns_of(shown(name)) for name in class_names)
+            decision = min(WIDE, max(lengths[-1], len(UNSURE), len("decision")))
             rest = width - decision - len("confidence") - 6
             # As much as the probabilities can need, if that leaves half of it to the path.
-            needed = min(TOP, len(class_names)) * (longest + len(" 0.000, ")) - 2
+            top = lengths[-TOP:]
+            needed = sum(top) + len(top) * len(" 0.000") + (len(top) - 1) * len(", ")
             path = max(NARROW, rest - min(max(needed, len("probabilities")), rest // 2))
             self._columns = (path, decision, max(0, rest - path))
         self._line("picture", "decision", "confidence", ["probabilities"])
@@ -147,8 +148,12 @@ def on_stdout(write: Callable[[str], None]) -> Callable[[str], None]:
     def tell(line: str) -> None:
         encoding = sys.stdout.encoding or "utf-8"
         with writing("the standard output"):
-            write(line.encode(encoding, "backslashreplace").decode(encoding))
-            sys.stdout.flush()
+            try:
+                write(line.encode(encoding, "backslashreplace").decode(encoding))
+                sys.stdout.flush()
+            except OSError:  # Python would fail once more with what it has when it closes stdout
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise
 
     return tell
 
