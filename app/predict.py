@@ -116,12 +116,14 @@ def check(args: argparse.Namespace, given: list[str | Tree]) -> None:
             f"Expected a trained model in {args.model}. Received: no such folder. `make repro` "
             "trains one; --model names another place."
         )
-    for flag, folder in (("--heatmaps", args.heatmaps), ("--sort-into", args.sort_into)):
-        if folder:
-            # Copies go into folders of the classes, which Sorter looks at by itself.
-            refuse_overlap(flag, folder, given, around=flag == "--heatmaps")
-            with writing(folder):
-                folder.mkdir(parents=True, exist_ok=True)
+    if args.heatmaps:
+        refuse_overlap("--heatmaps", args.heatmaps, given)
+    if args.sort_into:  # the rest is for Sorter to see, which knows the folders of the classes
+        whole = [each for each in given if isinstance(each, Tree) and not each.pattern]
+        refuse_overlap("--sort-into", args.sort_into, whole, around=False)
+    for folder in filter(None, (args.heatmaps, args.sort_into)):
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     if args.csv and args.csv.exists() and not args.csv.is_file():
         raise StageError(f"Expected a file for --csv. Received: {args.csv}, which is none.")
     if args.csv and place_of(str(args.csv)) in [place_of(x) for x in given if isinstance(x, str)]:

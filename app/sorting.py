@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.listing import Found, Tree
+from app.listing import Found, Tree, matches
 from app.naming import copy_names, folder_names
 from app.writers import writing
 from stages.common import cli
@@ -87,13 +87,18 @@ def refuse_overlap(
     """
     target = Path(os.path.realpath(folder))
     for tree in given:
-        if isinstance(tree, Tree):
-            root = Path(tree.root)
-            if target.is_relative_to(root) or (around and root.is_relative_to(target)):
-                raise StageError(
-                    f"Expected {flag} to write outside of the folders that are read. Received: "
-                    f"{folder} to write to, and {tree.given} to read. Choose another folder."
-                )
+        if not isinstance(tree, Tree):
+            continue
+        root = Path(tree.root)
+        inside = target.is_relative_to(root) and matches(
+            tree.pattern, target.relative_to(root).parts, partly=True
+        )
+        if inside or (around and root.is_relative_to(target)):
+            read = Path(tree.given, *tree.pattern)
+            raise StageError(
+                f"Expected {flag} to write outside of the folders that are read. Received: "
+                f"{folder} to write to, and {read} to read. Choose another folder."
+            )
 
 
 def _write_new(path: Path, data: bytes) -> bool:

@@ -54,7 +54,7 @@ class Table:
         self._tell, self._columns = tell, None
         if width is not None:
             lengths = sorted(columns_of(shown(name)) for name in class_names)
-            decision = min(WIDE, max(lengths[-1], len(UNSURE), len("decision")))
+            decision = min(WIDE, width // 3, max(lengths[-1], len(UNSURE), len("decision")))
             rest = width - decision - len("confidence") - 6
             # As much as the probabilities can need, if that leaves half of it to the path.
             top = lengths[-TOP:]

@@ -235,7 +235,7 @@ def test_the_real_listing_is_what_is_asked(models, here, predictor):
     "words, expected",
     [
         (["set", "--sort-into", "set/sorted"], "--sort-into to write outside"),
-        (["set/*.png", "--heatmaps", "set"], "--heatmaps to write outside"),
+        (["set/*", "--heatmaps", "set"], "--heatmaps to write outside"),
         (["set/cat", "--heatmaps", "set"], "--heatmaps to write outside"),
         (["set", "--csv", "set"], "a file for --csv. Received: set"),
         (["set", "--csv", "/dev/null"], "a file for --csv. Received: /dev/null"),

@@ -118,6 +118,7 @@ def test_a_folder_that_is_read_is_not_written_to(tmp_path, monkeypatch):
         with pytest.raises(StageError, match=rf"--sort-into .* Received: {inside} to write to"):
             refuse_overlap("--sort-into", Path(inside), given, around=False)
     refuse_overlap("--sort-into", Path("beside"), given)
+    refuse_overlap("--sort-into", Path("set/.hidden"), given)  # which is not walked
     refuse_overlap("--sort-into", Path(), given, around=False)
     with pytest.raises(StageError):
         refuse_overlap("--heatmaps", Path(), given)
@@ -131,3 +132,15 @@ def test_a_class_folder_that_is_read_is_not_copied_into(tmp_path, monkeypatch):
         with pytest.raises(StageError, match=f"and {folder} to read"):
             Sorter(Path("set"), ["cat", "dog"], arguments([folder]))
     Sorter(Path("set"), ["cat", "dog"], arguments(["set/new"]))
+
+
+def test_beside_what_a_glob_means_there_may_be_copies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Sorter(Path(), ["cat"], arguments(["*.png"]))
+    Sorter(Path("sorted"), ["cat"], arguments(["*.png", "c*/*.png"]))
+    for glob in ("*", "**/*.png", "[c]at/*.png"):
+        with pytest.raises(StageError, match="cat to write to, and "):
+            Sorter(Path(), ["cat"], arguments([glob]))
+    refuse_overlap("--heatmaps", Path("heat"), arguments(["*.jpg"]))
+    with pytest.raises(StageError, match=r"and \*\.jpg to read"):
+        refuse_overlap("--heatmaps", Path(), arguments(["*.jpg"]))

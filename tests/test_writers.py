@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import writers
@@ -63,7 +63,8 @@ def test_of_thirty_classes_the_three_likeliest_are_shown():
 WORD = st.text(min_size=1, max_size=40)
 
 
-@given(st.integers(48, 200), WORD, st.lists(WORD, min_size=2, max_size=5, unique=True))
+@settings(max_examples=300)
+@given(st.integers(40, 200), WORD, st.lists(WORD, min_size=2, max_size=5, unique=True))
 def test_lines_never_do_more_than_fill_the_terminal(width, path, names):
     probabilities = dict.fromkeys(names, 1 / len(names))
     for line in table(width, {path: answer(**probabilities)}, names):
