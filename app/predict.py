@@ -163,7 +163,6 @@ def answer_all(args: argparse.Namespace) -> int:
         results: Answers = ((bad, None) for bad in first)
         if first and isinstance(first[-1], Found):
             table = stack.enter_context(opened_csv(args.csv)) if args.csv else None
-            import stages.nn  # noqa: F401  (silences TensorFlow, so it comes first)
             from app.predictor import Predictor
 
             predictor = Predictor(args.model, args.precision, args.batch_size)

@@ -17,12 +17,12 @@ import numpy as np
 from PIL import Image
 
 from app.decision import DECISION_FILE, decide, read_decision
-from app.forward import as_function, compute_in_bfloat16
 from stages.common import cli
 from stages.common.files import read_json
 from stages.common.images import ImageError, decode, resize, to_rgb
 from stages.nn.cam import heat_map, map_viewer
 from stages.nn.classifier import CARD_FILE, load_classifier
+from stages.nn.forward import as_function, compute_in_bfloat16
 
 MODEL_FOLDER = "classifier"
 PRECISIONS = ("float32", "bfloat16")
@@ -109,7 +109,7 @@ class Predictor:
         self.image_size, self.resize = classifier.image_size, classifier.resize
         self.max_pixels, self.batch_size = classifier.max_pixels, batch_size
         self.card = read_json(folder / CARD_FILE)
-        self.calibrated = self.card["temperature"] != 1
+        self.calibrated = self.card.get("temperature", 1) != 1  # cards before it had none
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
         self._look = map_viewer(classifier.head)
         self._exact = as_function(classifier)
