@@ -7,6 +7,7 @@ import numpy as np
 from markdown_it import MarkdownIt
 
 from app.predictor import Predictor
+from app.server.decoder import SERVED
 from app.server.settings import Settings
 from stages.common.errors import StageError
 from stages.common.files import read_json
@@ -14,9 +15,7 @@ from stages.common.tables import Dataset
 
 LOG = logging.getLogger("app.server")
 
-# Fewer than the pipeline takes. No browser shows TIFF or PPM, so that no page would send them, and
-# TIFF's decoder has by far the most ways to be fooled.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+FORMATS = tuple(SERVED)
 ACCEPT = ".jpg,.jpeg,.png,.webp,.gif,.bmp,.avif"
 EXAMPLES = 12
 

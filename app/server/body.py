@@ -13,7 +13,7 @@ from app.server.settings import Limits
 PART_HEADER_BYTES = 4096
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client has closed the connection before its answer was there."""
 
 
@@ -60,7 +60,7 @@ class Body:
 
         Raises:
             ServiceError: body_too_large, slow_request or busy.
-            ClientGone: what the name says.
+            ClientGoneError: what the name says.
         """
         limits = self._limits
         declared = self._request.headers.get("content-length", "")
@@ -73,7 +73,7 @@ class Body:
                 while True:
                     message = await self._request.receive()
                     if message["type"] == "http.disconnect":
-                        raise ClientGone
+                        raise ClientGoneError
                     chunk = message.get("body", b"")
                     self._memory.take(len(chunk))
                     self._counted += len(chunk)

@@ -37,11 +37,15 @@ class ServiceError(Exception):
         message: for the client: what was expected, what was received, how to mend it. Holds
             nothing of what the client sent.
         detail: for the log.
+        headers: of the HTTP response, besides the usual.
     """
 
-    def __init__(self, code: str, message: str, detail: str = ""):
+    def __init__(
+        self, code: str, message: str, detail: str = "", headers: dict[str, str] | None = None
+    ):
         super().__init__(message)
         self.code, self.message, self.detail = code, message, detail
+        self.headers = headers or {}
 
     @property
     def status(self) -> int:
@@ -90,10 +94,12 @@ def report(error: ServiceError, trace: BaseException | None = None) -> dict:
     return {"error": {"code": error.code, "message": error.message, "id": number}}
 
 
-def response(error: ServiceError, trace: BaseException | None = None) -> tuple[bytes, dict]:
+def response(
+    error: ServiceError, trace: BaseException | None = None
+) -> tuple[bytes, dict[str, str]]:
     """Body and headers of the response to a request that failed; logs it."""
     body = json.dumps(report(error, trace)).encode()
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **error.headers}
     if error.code == "busy":
         headers["retry-after"] = str(RETRY_SECONDS)
     return body, headers
