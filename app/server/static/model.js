@@ -9,7 +9,7 @@ const NAMES = {
   roc_auc: "ROC area", f1_weighted: "F1, weighted", precision_macro: "Precision, macro",
   recall_macro: "Recall, macro", pr_auc: "PR area (average precision)",
   mcc: "Matthews correlation", brier: "Brier score", ece: "Expected calibration error",
-  loss: "Loss (nats)",
+  loss: "Loss (nats)", pr_auc_micro: "PR area, micro", roc_auc_micro: "ROC area, micro",
 };
 const FEW = 4; // class names that fit into a sentence
 const BELOW_1 = ["loss", "mcc"]; // not shares: no bar
@@ -86,14 +86,17 @@ function numbers(metrics) {
 
 function facts(model) {
   const [height, width] = model.image_size;
-  const how = { stretch: "stretched to", crop: "cut from the centre to", pad: "fitted with margins into" };
+  const view = {
+    stretch: "the whole picture, stretched to", crop: "the middle of the picture, cut to",
+    pad: "the whole picture, with margins fitted into",
+  };
   const trained = Object.entries(model.trained ?? {}).map(([name, value]) => [
     name.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value ?? "none"),
   ]);
   const rows = [
     ["classes", model.class_names.join(", ")],
     ...trained,
-    ["its view", `the whole picture, ${how[model.resize] ?? ""} ${width} × ${height} px`],
+    ["its view", `${view[model.resize] ?? "the picture, at"} ${width} × ${height} px`],
     ["takes", `${either(model.formats)}, up to ${size(model.limits.body_bytes)} and ${+(model.max_pixels / 1e6).toFixed(1)} megapixels`],
     ["sha256", model.sha256],
   ];
