@@ -49,7 +49,7 @@ export function makeCard(item, actions) {
       article.focus(); // the button goes away
       actions.again(item);
     }));
-    if (state === "sending-sent") {
+    if (item.state === "sending") {
       slow = setTimeout(() => said.append(soft("The server is slow just now. Still waiting.")), SLOW);
     }
   }

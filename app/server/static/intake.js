@@ -11,19 +11,18 @@ export async function dropped(transfer) {
 
 async function walk(folder) {
   const reader = folder.createReader();
-  const files = [];
+  const entries = [];
   // A reader gives some entries at a time, and none when there are no more.
-  for (;;) {
-    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!entries.length) return files;
-    for (const entry of entries) {
-      if (entry.isDirectory) files.push(...(await walk(entry)));
-      else if (!entry.name.startsWith(".")) {
-        files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
-      }
-    }
+  for (let some; (some = await ask(reader, "readEntries")).length; ) entries.push(...some);
+  entries.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const files = [];
+  for (const entry of entries.filter(({ name }) => !name.startsWith("."))) {
+    files.push(...(entry.isDirectory ? await walk(entry) : [await ask(entry, "file")]));
   }
+  return files;
 }
+
+const ask = (entry, what) => new Promise((resolve, reject) => entry[what](resolve, reject));
 
 let pasted = 0;
 
