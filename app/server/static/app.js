@@ -66,7 +66,7 @@ async function begin(item) {
     return;
   }
   item.thumb = thumb;
-  item.card.update();
+  item.card.picture();
 }
 
 /** Shows a picture as it is now. */
@@ -86,11 +86,12 @@ function changed(item) {
 function layHeat(item) {
   item.heat = objectUrl(item.answer.heat_map);
   item.answer.heat_map = null;
+  item.card.picture();
   if (item.thumb) return;
   const image = new Image(); // the heat map has the picture's shape
   image.onload = () => {
     item.shape = { width: image.naturalWidth, height: image.naturalHeight };
-    if (items.includes(item)) item.card.update();
+    item.card.picture();
   };
   image.src = item.heat;
 }

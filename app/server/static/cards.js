@@ -13,7 +13,8 @@ let number = 0;
  * The element of a picture.
  * @param {object} item see queue.js; also `name`, `thumb` and `heat` (object URL), once there.
  * @param {object} actions `remove(item)` and `again(item)`.
- * @returns {{element: Element, update: () => void}} `update` shows the item as it is now.
+ * @returns {{element: Element, update: () => void, picture: () => void}} `update` shows the item's
+ *   state as it is now, `picture` its thumb and heat map.
  */
 export function makeCard(item, actions) {
   const id = `card-${(number += 1)}`;
@@ -40,7 +41,6 @@ export function makeCard(item, actions) {
 
   function update() {
     clearTimeout(slow);
-    showPicture(view, item);
     const state = item.state + (item.state === "sending" && item.sent === 1 ? "-sent" : "");
     if (state === "done" && shown === "done") return; // what is folded out stays so
     shown = state;
@@ -53,7 +53,7 @@ export function makeCard(item, actions) {
       slow = setTimeout(() => said.append(soft("The server is slow just now. Still waiting.")), SLOW);
     }
   }
-  return { element, update };
+  return { element, update, picture: () => showPicture(view, item) };
 }
 
 function showPicture(view, item) {

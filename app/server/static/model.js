@@ -118,7 +118,9 @@ const NEVER = ["SCRIPT", "STYLE", "IFRAME", "OBJECT", "EMBED", "TEMPLATE", "SVG"
 /** The card's HTML as elements of TAGS without attributes, links to http(s) apart. */
 export function card(html) {
   const parsed = new DOMParser().parseFromString(html, "text/html");
-  return [make("div", { class: "prose" }, ...clean(parsed.body))];
+  const made = make("div", { class: "prose" }, ...clean(parsed.body));
+  made.querySelectorAll("[role=region]").forEach((part, i) => part.setAttribute("aria-label", `Part ${i + 1} of the card`));
+  return [made];
 }
 
 function clean(parent) {
@@ -132,6 +134,6 @@ function clean(parent) {
     if (node.tagName === "TH" && !node.textContent.trim()) return [make("td", {})];
     if (!(node.tagName in TAGS)) return inside;
     const made = make(TAGS[node.tagName], {}, ...inside);
-    return [node.tagName === "TABLE" ? scrolled(made, "Table of the card") : made];
+    return [["TABLE", "PRE"].includes(node.tagName) ? scrolled(made, null) : made];
   });
 }
