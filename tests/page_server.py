@@ -87,6 +87,8 @@ def visit(browser, url, routes=None, **settings):
     page.on("pageerror", lambda error: page.said.append(str(error)))
     page.on("request", lambda asked: page.asked.append(asked.url))
     page.on("dialog", lambda shown: (page.dialogs.append(shown.message), shown.dismiss()))
+    # From the beginning: where it is only asked for at the press of a key, it may come too late.
+    page.on("filechooser", lambda chooser: None)
     for pattern, answer in (routes or {}).items():
         page.route(pattern, answer)
     response = page.goto(url)

@@ -6,17 +6,7 @@ import io
 
 import pytest
 from conftest import make_picture, picture_bytes
-from page_server import (
-    BROWSER,
-    WITHOUT,
-    answers,
-    card,
-    chromium,
-    give,
-    model,
-    serving,
-    visit,
-)
+from page_server import BROWSER, WITHOUT, answers, card, chromium, give, model, serving, visit
 from PIL import Image
 from playwright.sync_api import expect
 
