@@ -4,7 +4,18 @@ import time
 
 import pytest
 from conftest import make_picture, picture_bytes
-from page_server import BROWSER, WITHOUT, answers, card, chromium, give, model, refusal, serving, visit
+from page_server import (
+    BROWSER,
+    WITHOUT,
+    answers,
+    card,
+    chromium,
+    give,
+    model,
+    refusal,
+    serving,
+    visit,
+)
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=WITHOUT)
