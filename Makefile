@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Stages are started as `python -m stages.NAME`: that python must be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro recipe recipes search compare test lint lock clean-venv
+.PHONY: help install repro recipe recipes search compare serve test lint lock clean-venv
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -32,6 +32,11 @@ search: install  ## better settings of the head, as an experiment; MINUTES=5
 
 compare: install  ## two or more finished experiments, paired: REVS="main my-exp"
 	@python -m tools.compare $(REVS)
+
+HOST := 127.0.0.1
+PORT := 8000
+serve: install  ## the trained model as a web page and over HTTP; HOST=127.0.0.1 PORT=8000
+	@python -m app.serve --host $(HOST) --port $(PORT) $(FLAGS)
 
 test: install  ## the tests and the linter
 	@echo "==> ruff"

@@ -1,0 +1,1 @@
+"""The web service: asked over HTTP, by the page in static/ or by programs."""

@@ -1,0 +1,73 @@
+"""What the service is told at its start; the rest of the package reads it from here."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How much of anything the service accepts.
+
+    Attributes:
+        body_bytes: of a request's body.
+        body_memory: bytes of all bodies that are being read or worked on.
+        pictures: in one request.
+        pixels: width x height of a picture. Lower than what training takes: decoding a picture
+            with transparency takes up to 16 bytes a pixel (measured), 0.8 GB at 50 megapixels,
+            and each core may decode one. 50 megapixels is what large phone cameras give.
+        in_flight: pictures being decoded, waiting or being looked at; 503 beyond.
+        connections: open at a time; 503 beyond. Well below the 1024 files that a process
+            may usually open.
+        header_bytes: of a request's line and headers.
+        header_seconds: until a request's headers are complete.
+        idle_seconds: that a connection without a request is kept.
+        body_seconds: until a body is complete, prolonged by a second for each `body_rate` bytes.
+        body_rate: bytes/s, the least that a body must come with.
+        work_seconds: until an answer is there; 504 beyond.
+        decode_seconds: for one picture; its decoder is stopped then.
+        decoders: pictures being decoded at a time.
+        decoder_bytes: of memory for each of them, beyond what it needs to start.
+    """
+
+    body_bytes: int = 10_000_000
+    body_memory: int = 256_000_000
+    pictures: int = 32
+    pixels: int = 50_000_000
+    in_flight: int = 64
+    connections: int = 512
+    header_bytes: int = 32_768
+    header_seconds: float = 10
+    idle_seconds: float = 30
+    body_seconds: float = 20
+    body_rate: int = 50_000
+    work_seconds: float = 30
+    decode_seconds: float = 10
+    decoders: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
+    decoder_bytes: int = 1_500_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where the model is, whom to answer and within what limits.
+
+    Attributes:
+        model: the folder with classifier/ and decision.json.
+        allowed_hosts: names by which the service may be called, without port, in lower case; "*"
+            for any.
+        precision: as `Predictor`'s.
+        batch_size: pictures that are looked at together, at most.
+        metrics: metrics/evaluate.json, or None.
+        dataset: data/dataset, for examples, or None.
+        limits: see there.
+    """
+
+    model: Path
+    allowed_hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "[::1]"})
+    precision: str = "float32"
+    batch_size: int = 32
+    metrics: Path | None = None
+    dataset: Path | None = None
+    limits: Limits = dataclasses.field(default_factory=Limits)

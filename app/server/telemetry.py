@@ -1,0 +1,64 @@
+"""What the service counts of itself, for Prometheus. Every label has few values, known before."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+OTHER = "other"  # route of what has none, so that clients cannot make up labels
+
+
+class Telemetry:
+    """Counters in a registry of their own: two applications in one process do not meet."""
+
+    def __init__(self, class_names: list[str]):
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "classifier_requests", "Requests answered", ["route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "classifier_request_seconds",
+            "From a request's headers to the end of its answer",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.rejected = Counter(
+            "classifier_rejected", "Requests and pictures refused", ["code"], registry=registry
+        )
+        self.pictures = Counter(
+            "classifier_pictures", "Pictures by decision", ["decision"], registry=registry
+        )
+        for name in [*class_names, "abstained"]:  # shown as 0 before the first of them
+            self.pictures.labels(name)
+        self.batches = Histogram(
+            "classifier_batch_pictures",
+            "Pictures that the model looked at together",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=registry,
+        )
+        self.inference = Histogram(
+            "classifier_inference_seconds", "Of a batch", buckets=SECONDS, registry=registry
+        )
+        self.decoding = Histogram(
+            "classifier_decode_seconds", "Of a picture", buckets=SECONDS, registry=registry
+        )
+        self.cut = Counter(
+            "classifier_abandoned", "Requests whose client had gone", registry=registry
+        )
+
+    def gauge(self, name: str, text: str, function: Callable[[], float]) -> None:
+        """Adds a number that is looked up whenever somebody asks."""
+        Gauge(f"classifier_{name}", text, registry=self.registry).set_function(function)
+
+    def batch(self, count: int, seconds: float) -> None:
+        """Counts a batch; for `Batcher`'s observe."""
+        self.batches.observe(count)
+        self.inference.observe(seconds)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus's format."""
+        return generate_latest(self.registry)
