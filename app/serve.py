@@ -54,7 +54,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--max-pixels", type=int, default=usual.pixels, help="of a picture; 50000000")
     add("--max-in-flight", type=int, default=usual.in_flight, help="pictures; 64; 503 beyond")
     add("--precision", choices=("float32", "bfloat16"), default="float32", help="float32")
-    add("--batch-size", type=int, default=32, help="pictures looked at together, at most; 32")
+    add("--batch-size", type=int, default=8, help="pictures looked at together, at most; 8")
     add(
         "--metrics", type=Path, default=Path("metrics/evaluate.json"), metavar="FILE",
         help="results to show; metrics/evaluate.json",
