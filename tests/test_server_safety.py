@@ -1,9 +1,10 @@
-"""Whom the server answers, what it shows of its machine and writes into its log: sent bad things."""
+"""Whom the server answers, what it shows of its machine, what it writes into its log."""
 
 import io
 import logging
 import os
 import re
+import sys
 import tempfile
 import zipfile
 
@@ -88,11 +89,13 @@ def test_pages_of_others_cannot_post(service, headers, status):
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/../serving.py", "/static/../../serve.py", "/static/%2e%2e/serve.py", "//etc/passwd",
-        "/static/..%2f..%2fserve.py", "/static//etc/passwd", "/static/%2fetc%2fpasswd",
+        "/static/../serving.py", "/static/../../serve.py", "/static/%2e%2e/serve.py",
+        "//etc/passwd", "/static/..%2f..%2fserve.py", "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
         "/static/..\\..\\serve.py", "/static/%5c..%5c", "/static/a%00b", "/examples/../params.yaml",
-        "/examples/%2e%2e%2fparams.yaml", "/static/" + "a" * 3000, "/static/" + "../" * 50 + "etc/passwd",
-        "/static/\x7f", "/%ff%fe", "/static/.", "/static/%252e%252e/serve.py", "/static/C:%5cboot.ini",
+        "/examples/%2e%2e%2fparams.yaml", "/static/" + "a" * 3000,
+        "/static/" + "../" * 50 + "etc/passwd", "/static/\x7f", "/%ff%fe", "/static/.",
+        "/static/%252e%252e/serve.py", "/static/C:%5cboot.ini",
     ],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_static_folder(service, path):
@@ -109,7 +112,6 @@ def test_no_name_that_a_client_gives_touches_the_disk(service, tmp_path, monkeyp
     opened = []
     # An audit hook cannot be removed again: it counts only while the list is watched.
     watch = [True]
-    import sys
 
     def hook(event, arguments):
         if watch[0] and event == "open" and isinstance(arguments[0], str | bytes):
@@ -141,7 +143,7 @@ HTML = b"<html><script>alert(1)</script></html>"
         (png(7100, 7100, (b"IDAT", b"")), 413, "too_many_pixels"),
         (png(9, 9, (b"zTXt", b"x\0\0" + BOMB)), 422, "truncated"),
         (scans(300), 415, "unsupported_format"),
-        (b"GIF89a" + b"\xff\xff\xff\xff\0\0\0" + GIF[13:], 413, "too_many_pixels"),
+        (b"GIF89a\xff\xff\xff\xff" + GIF[10:], 413, "too_many_pixels"),
         (b"GIF89a/*" + HTML, 422, "truncated"),
         (JPEG[:-2000], 422, "truncated"),
         (JPEG[:20], 422, "truncated"),
@@ -171,7 +173,9 @@ def test_what_hides_behind_a_picture_is_neither_used_nor_given_back(service):
         assert answer.headers["content-type"] == "application/json"
     frames = [make_picture(seed) for seed in range(50)]
     many = picture_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert service.post(many).json()["predictions"] == service.post(GIF).json()["predictions"]
+    with Image.open(io.BytesIO(many)) as opened:  # its first frame
+        first = picture_bytes(opened.convert("RGB"))
+    assert service.post(many).json()["predictions"] == service.post(first).json()["predictions"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +186,8 @@ def test_what_hides_behind_a_picture_is_neither_used_nor_given_back(service):
         (MULTIPART, GOOD), (MULTIPART, parts(GOOD)[:-4]), (MULTIPART, b"--XX--\r\n"),
         (MULTIPART, b"--XX\r\n" + b"a: " + b"b" * 9000 + b"\r\n\r\nc\r\n--XX--\r\n"),
         (MULTIPART, b"--XX\r\n" + b"a: b\r\n" * 5000 + b"\r\nc\r\n--XX--\r\n"),
-        (MULTIPART, b"\r\n--X" * 100_000), ("multipart/form-data; boundary*=utf-8''XX", parts(GOOD)),
+        (MULTIPART, b"\r\n--X" * 100_000),
+        ("multipart/form-data; boundary*=utf-8''XX", parts(GOOD)),
     ],
 )  # fmt: skip
 def test_broken_multipart_is_refused(service, content_type, body):
@@ -200,7 +205,8 @@ def test_broken_multipart_is_refused(service, content_type, body):
         b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n"
         b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
-        b"GET / HTTP/1.1\r\nhost: localhost\r\na: b\r\n c: d\0\r\n\r\n", b"GET \xff HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\na: b\r\n c: d\0\r\n\r\n",
+        b"GET \xff HTTP/1.1\r\n\r\n",
         b"GET http://[::1 HTTP/1.1\r\nhost: localhost\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
     ],
 )  # fmt: skip
@@ -240,8 +246,6 @@ def test_records_of_the_log_cannot_be_forged():
     try:
         raise ValueError("a\nINFO forged\r\x1b[2J\u2028")
     except ValueError:
-        import sys
-
         record = logging.LogRecord("x", logging.ERROR, "", 0, "b\nINFO forged", (), sys.exc_info())
     text = formatter.format(record)
     lines = text.split("\n")
