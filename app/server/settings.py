@@ -15,9 +15,9 @@ class Limits:
         body_bytes: of a request's body.
         body_memory: bytes of all bodies that are being read or worked on.
         pictures: in one request.
-        pixels: width x height of a picture. Lower than what training takes: decoding a picture
-            with transparency takes up to 16 bytes a pixel (measured), 0.8 GB at 50 megapixels,
-            and each core may decode one. 50 megapixels is what large phone cameras give.
+        pixels: width x height of a picture. Lower than what training takes, and what large phone
+            cameras give: at 50 megapixels a decoder's process took up to 0.6 GB for RGB, 1.0 GB
+            with transparency and 1.4 GB for 16-bit grey (measured), and each core may have one.
         in_flight: pictures being decoded, waiting or being looked at; 503 beyond.
         connections: open at a time; 503 beyond. Well below the 1024 files that a process
             may usually open.
