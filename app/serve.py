@@ -5,6 +5,7 @@ curl --data-binary @a.jpg http://127.0.0.1:8000/v1/predict
 """
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from app.server import running
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> None:
 
         url = running.url_of(listener)
         announce = f"serve: {options.model} on {url} (Ctrl+C ends it)"
-        running.Server(create_app(settings), limits, announce).run([listener])
+        server = running.Server(create_app(settings), limits, announce)
+        with contextlib.suppress(KeyboardInterrupt):  # which uvicorn hands on after its end
+            server.run([listener])
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

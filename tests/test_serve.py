@@ -61,6 +61,14 @@ def test_it_prints_its_url_and_finishes_what_is_in_flight_when_told_to_end(whole
     assert rest == "" and "Traceback" not in log
 
 
+def test_ctrl_c_ends_it_without_a_traceback(whole_run):
+    server = Server(whole_run.path("models"))
+    assert server.process.stdout.readline().startswith("serve: ")
+    server.process.send_signal(signal.SIGINT)
+    _, log = server.process.communicate(timeout=60)
+    assert server.process.returncode == 0 and "Traceback" not in log
+
+
 @pytest.mark.parametrize(
     "words, expected",
     [
