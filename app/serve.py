@@ -5,6 +5,7 @@ curl --data-binary @a.jpg http://127.0.0.1:8000/v1/predict
 """
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from app.server import running
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> None:
 
         url = running.url_of(listener)
         announce = f"serve: {options.model} on {url} (Ctrl+C ends it)"
-        running.Server(create_app(settings), limits, announce).run([listener])
+        server = running.Server(create_app(settings), limits, announce)
+        with contextlib.suppress(KeyboardInterrupt):  # which uvicorn hands on after its end
+            server.run([listener])
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -54,7 +57,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--max-pixels", type=int, default=usual.pixels, help="of a picture; 50000000")
     add("--max-in-flight", type=int, default=usual.in_flight, help="pictures; 64; 503 beyond")
     add("--precision", choices=("float32", "bfloat16"), default="float32", help="float32")
-    add("--batch-size", type=int, default=32, help="pictures looked at together, at most; 32")
+    add("--batch-size", type=int, default=8, help="pictures looked at together, at most; 8")
     add(
         "--metrics", type=Path, default=Path("metrics/evaluate.json"), metavar="FILE",
         help="results to show; metrics/evaluate.json",

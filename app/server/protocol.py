@@ -69,7 +69,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header, or a trailer after the body."""
-        self._header_bytes += len(name) + len(value)
+        self._header_bytes += len(name) + len(value) + 4  # colon, space, end of line
         if self._header_bytes > self.limits.header_bytes:
             raise httptools.HttpParserError("headers too long")
         super().on_header(name, value)

@@ -72,6 +72,8 @@ def listen(host: str, port: int) -> socket.socket:
         StageError: no such host, or the port is taken or may not be taken.
     """
     try:
+        if not 0 <= port <= 65535:  # getaddrinfo takes it modulo 65536
+            raise OverflowError("ports are 0 to 65535")
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
         listener = socket.socket(family)

@@ -160,7 +160,7 @@ PREDICT_EXAMPLE = {
             "confidence": 0.75,
             "decision": "cat",
             "abstained": False,
-            "heat_map": None,
+            "heat_map": "data:image/png;base64,iVBORw0KGgo",
         }
     ],
 }
