@@ -58,12 +58,17 @@ def map_viewer(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Seen]:
     """
     scores_of = class_scores(head)
 
+    @tf.function(reduce_retracing=True)
+    def gradients(maps, classes):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            scores = tf.gather(scores_of(maps, training=False), classes, axis=1, batch_dims=1)
+        return tape.gradient(scores, maps)
+
     def see(maps: np.ndarray, classes: np.ndarray) -> Seen:
         inputs = tf.convert_to_tensor(maps, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            scores = tf.gather(scores_of(inputs, training=False), classes, axis=1, batch_dims=1)
-        return Seen([inputs], [tape.gradient(scores, inputs)], inputs)
+        found = gradients(inputs, tf.convert_to_tensor(classes, tf.int32))
+        return Seen([inputs], [found], inputs)
 
     return see
 
