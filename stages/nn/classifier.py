@@ -71,7 +71,8 @@ def load_classifier(folder: Path) -> Classifier:
     """Opens what `save_classifier` wrote, after checking its sha256.
 
     Raises:
-        StageError: files missing, or the model's bytes are not the ones that were saved.
+        StageError: files missing, or the model's bytes are not the ones that were saved, or they
+            hold code.
     """
     path, card_path = Path(folder) / MODEL_FILE, Path(folder) / CARD_FILE
     for file in (path, card_path):
@@ -84,7 +85,14 @@ def load_classifier(folder: Path) -> Classifier:
             f"Expected {path} with sha256 {card['sha256']}. Received: {checksum}. The file was "
             "changed or damaged since training; get it again with `dvc checkout`, or train anew."
         )
-    model = keras.saving.load_model(path, compile=False)  # safe mode: no code from the file
+    try:
+        model = keras.saving.load_model(path, compile=False)  # safe mode: no code from the file
+    except (ValueError, TypeError) as error:
+        reason = str(error).split(". ")[0]
+        raise StageError(
+            f"Expected {path} to be a model that Keras {keras.__version__} opens without running "
+            f"code from the file. Received: {reason}. Train it anew."
+        ) from error
     return Classifier(
         model,
         model.get_layer("backbone"),
