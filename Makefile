@@ -42,7 +42,7 @@ test: install  ## the tests and the linter
 	@echo "==> ruff"
 	@ruff check . && ruff format --check .
 	@echo "==> pytest"
-	@python -m pytest -n 2 --dist loadfile
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install  ## formats the code and mends what the linter can mend
 	@ruff format . && ruff check --fix .

@@ -12,8 +12,16 @@ from stages.nn.runtime import configure
 
 ROOT = Path(__file__).parent.parent
 THREADS = 2
+# Files that run the whole graph in DVC take minutes each. They begin, so that none of them is left
+# to one process at the end while the other has nothing to do.
+LONG = ("test_repro.py", "test_recipes_dvc.py", "test_compare.py", "test_search.py")
 
 configure(0, THREADS)  # TensorFlow takes the number of threads once per process
+
+
+def pytest_collection_modifyitems(items):
+    order = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
 
 
 def make_picture(seed, size=(60, 48), colour=None) -> Image.Image:

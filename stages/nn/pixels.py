@@ -26,9 +26,10 @@ class PackedPictures:
 
         Args:
             dataset: the split.
-            folder: on whose disk the copy is made; not a folder in memory.
+            folder: on whose disk the copy is made; not a folder in memory. Made if need be.
             batch: pictures copied at a time.
         """
+        folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 lives as long as this
         lengths = []
         for encoded in dataset.png_batches(batch):
