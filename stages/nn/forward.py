@@ -13,12 +13,13 @@ from stages.nn.classifier import Classifier
 
 
 def compute_in_bfloat16(backbone: keras.Model) -> None:
-    """Has the backbone's layers compute in bfloat16 and keep their weights in float32.
+    """Has the backbone's convolutions compute in bfloat16 and keep their weights in float32.
 
-    Not those that have a policy of their own: preprocessing, where 8 bits are too few.
+    The rest costs little time in float32 and digits in bfloat16: with all layers the error of
+    probabilities was two to six times as large, on three sets.
     """
     for layer in backbone._flatten_layers(include_self=False):
-        if layer.dtype_policy.name == "float32":
+        if type(layer) is keras.layers.Conv2D and layer.dtype_policy.name == "float32":
             layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
 
 
