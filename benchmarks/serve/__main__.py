@@ -7,7 +7,7 @@ clients, and wrk (Debian's package wrk) posts the same pictures to both over as 
 as there are clients, each of which sends its next picture when the last one is answered. Told are
 requests a second, latencies, the server's largest memory (resident set), and how many times the
 throughput of the plain handler ours has. --soak holds ours under load for so many seconds more
-and tells how its memory grew between the first and the last fifth of them.
+and tells its memory in each fifth of them.
 """
 
 import argparse
@@ -162,11 +162,8 @@ def main(argv: list[str] | None = None) -> None:
                 load(where, pictures, 8, min(30, arguments.soak))
                 found = measure(where, process, pictures, 8, arguments.soak)
                 tell("ours", 8, found)
-                fifth = max(1, len(found["memory"]) // 5)
-                first, last = (
-                    np.mean(p) for p in (found["memory"][:fifth], found["memory"][-fifth:])
-                )
-                print(f"memory: {first:.1f} MB in the first fifth, {last:.1f} MB in the last")
+                fifths = np.array_split(found["memory"], 5)
+                print("memory in each fifth, MB:", *(f"{fifth.mean():.1f}" for fifth in fifths))
 
 
 if __name__ == "__main__":
