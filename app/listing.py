@@ -224,6 +224,16 @@ def _names(folder: str) -> Iterator[str]:
         last = piece[-1]
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file begins like a picture."""
+    with path.open("rb") as stream:
+        try:
+            decode(stream.read(HEAD), max_pixels=HEAD)
+        except ImageError as error:
+            return error.reason not in ("not_an_image", "empty")
+    return True
+
+
 def _look(name: str, place: str, expected: bool) -> Found | Bad | PassedOver | None:
     """Judges a file without reading all of it; None for what is no file, in a folder."""
     explicit, expected = expected, expected or Path(place).suffix.lower() in PICTURE_NAMES

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 LONGEST = 255  # bytes of a name, on all common file systems
+BESIDE = 16  # of them for the dot and the mark of files.atomic_file's temporary name
 UNSAFE = re.compile(r'[/\\<>:"|?*\x00-\x1f\x7f]')
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows
 HEAT_SUFFIX = ".heat.jpg"
@@ -53,9 +54,10 @@ def heat_name(relative: str) -> str:
         f"{each}_" if re.search(rf"{re.escape(HEAT_SUFFIX)}_*$", each, re.S) else each
         for each in folders
     ]
-    if len(os.fsencode(name)) + len(HEAT_SUFFIX) > LONGEST:
+    longest = LONGEST - BESIDE - len(HEAT_SUFFIX)
+    if len(os.fsencode(name)) > longest:
         mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-        name = _cut(name, f"-{mark}", LONGEST - len(HEAT_SUFFIX))
+        name = _cut(name, f"-{mark}", longest)
     return "/".join([*folders, name + HEAT_SUFFIX])
 
 

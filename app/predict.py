@@ -28,7 +28,17 @@ from tqdm import tqdm
 
 from app.answering import Answers, Report, answers, read_stdin
 from app.heat_files import HeatFiles, shared_folder
-from app.listing import STDIN, Bad, Found, PassedOver, Tree, arguments, find, place_of
+from app.listing import (
+    STDIN,
+    Bad,
+    Found,
+    PassedOver,
+    Tree,
+    arguments,
+    find,
+    is_picture,
+    place_of,
+)
 from app.sorting import Sorter, refuse_overlap
 from app.writers import CsvRows, JsonLines, Table, on_stdout, opened_csv, writing
 from stages.common import cli
@@ -128,6 +138,11 @@ def check(args: argparse.Namespace, given: list[str | Tree]) -> None:
         raise StageError(f"Expected a file for --csv. Received: {args.csv}, which is none.")
     if args.csv and place_of(str(args.csv)) in [place_of(x) for x in given if isinstance(x, str)]:
         raise StageError(f"Expected --csv to write a file of its own. Received: input {args.csv}.")
+    if args.csv and args.csv.is_file() and is_picture(args.csv):
+        raise StageError(
+            f"Expected --csv to name a table to write. Received: {args.csv}, which is a picture. "
+            "Name another file."
+        )
 
 
 def attempt(

@@ -43,7 +43,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line's flags."""
     usual = Limits()
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m app.serve",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--model", type=Path, default=Path("models"), metavar="FOLDER", help="models")

@@ -65,6 +65,17 @@ def test_the_heat_lies_where_the_model_saw_it(predictor):
     assert changed[200:, :56].max() < changed.max() / 4  # the interpolation has a tail
 
 
+@pytest.mark.parametrize("length", [200, 230, 245, 251])
+def test_the_longest_names_are_written_too(predictor, tmp_path, length):
+    path = tmp_path / "in" / ("L" * length + ".jpg")
+    path.parent.mkdir()
+    path.write_bytes(SMALL)
+    files = HeatFiles(tmp_path / "heat", str(path.parent), predictor)
+    files.take(Found(path.name, str(path)), COLD)
+    (written,) = (tmp_path / "heat").iterdir()
+    assert written.name.startswith("L" * 200) and written.name.endswith(".heat.jpg")
+
+
 def test_the_caption_says_what_is_decided(predictor):
     """Longer captions have more ink, and none leaves the sheet."""
 

@@ -213,6 +213,8 @@ def test_the_listing_runs_ahead_of_the_answers_by_little_however_many_there_are(
         (["set", "--csv", "set"], "a file for --csv. Received: set"),
         (["set", "--csv", "/dev/null"], "a file for --csv. Received: /dev/null"),
         (["set/portrait", "--csv", "set/../set/portrait"], "a file of its own"),
+        (["set", "--csv", "set/cat/0.png"], "set/cat/0.png, which is a picture"),
+        (["set/cat/*.png", "--csv", "set/portrait"], "set/portrait, which is a picture"),
         (["set", "--csv", "set/portrait/out.csv"], "to write set/portrait/out.csv"),
         (["set", "--sort-into", "README/x"], "to write README/x"),
         (["set", "--model", "nothing"], "a trained model in nothing"),
