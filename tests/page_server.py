@@ -3,18 +3,16 @@
 import base64
 import contextlib
 import json
-import shutil
 import threading
 
+import pytest
+from browser import BROWSER
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app.server import running
 from app.server.application import create_app
 from app.server.settings import Settings
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-WITHOUT = f"no browser: none of {', '.join(NAMES)} is on the PATH (Debian: apt install chromium)"
 FLAGS = [
     "--no-sandbox",
     "--use-fake-device-for-media-stream",  # a camera that shows a test picture
@@ -58,16 +56,16 @@ class Service:
         assert not self.thread.is_alive()
 
 
-@contextlib.contextmanager
-def serving(run):
-    server = Service(run)
+@pytest.fixture(scope="module")
+def server(whole_run):
+    server = Service(whole_run)
     server.start()
     yield server
     server.stop()
 
 
-@contextlib.contextmanager
-def chromium():
+@pytest.fixture(scope="module")
+def browser():
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
         yield started
@@ -99,6 +97,12 @@ def visit(browser, url, routes=None, **settings):
     assert [text for text in page.said if NOISE not in text] == []
     elsewhere = [asked for asked in page.asked if not asked.startswith((url, "blob:", "data:"))]
     assert elsewhere == [] and page.dialogs == []
+
+
+@pytest.fixture
+def page(browser, server):
+    with visit(browser, server.url) as opened:
+        yield opened
 
 
 def give(page: Page, *files, how="drop") -> None:

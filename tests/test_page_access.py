@@ -4,11 +4,12 @@ import re
 from itertools import pairwise
 
 import pytest
+from browser import needs_browser
 from conftest import make_picture, picture_bytes
-from page_server import BROWSER, WITHOUT, answers, card, chromium, give, model, serving, visit
+from page_server import answers, browser, card, give, model, page, server, visit
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=WITHOUT)
+pytestmark = needs_browser
 RED = picture_bytes(make_picture(9, colour="red"))
 SCREENS = {  # of which the last is a desk of 1280 x 800 at a zoom of 200 %
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
@@ -16,24 +17,6 @@ SCREENS = {  # of which the last is a desk of 1280 x 800 at a zoom of 200 %
     "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
 }
 LONG = "a_file_name_without_any_place_to_break_it_" * 4 + ".png"
-
-
-@pytest.fixture(scope="module")
-def server(whole_run):
-    with serving(whole_run) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser, server):
-    with visit(browser, server.url) as opened:
-        yield opened
 
 
 def focused(page) -> str:

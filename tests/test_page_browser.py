@@ -5,34 +5,17 @@ import csv
 import io
 
 import pytest
+from browser import needs_browser
 from conftest import make_picture, picture_bytes
-from page_server import BROWSER, WITHOUT, answers, card, chromium, give, model, serving, visit
+from page_server import answers, browser, card, give, model, page, server, visit
 from PIL import Image
 from playwright.sync_api import expect
 
 from app.predictor import Predictor
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=WITHOUT)
+pytestmark = needs_browser
 PREDICT, MODEL = "**/v1/predict*", "**/v1/model"
 RED, BLUE, GREEN = (picture_bytes(make_picture(9, colour=c)) for c in ("red", "blue", "green"))
-
-
-@pytest.fixture(scope="module")
-def server(whole_run):
-    with serving(whole_run) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser, server):
-    with visit(browser, server.url) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

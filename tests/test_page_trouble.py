@@ -3,42 +3,14 @@
 import time
 
 import pytest
+from browser import needs_browser
 from conftest import make_picture, picture_bytes
-from page_server import (
-    BROWSER,
-    WITHOUT,
-    answers,
-    card,
-    chromium,
-    give,
-    model,
-    refusal,
-    serving,
-    visit,
-)
+from page_server import answers, browser, card, give, model, page, refusal, server, visit
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=WITHOUT)
+pytestmark = needs_browser
 PREDICT, MODEL = "**/v1/predict*", "**/v1/model"
 RED, BLUE, GREEN = (picture_bytes(make_picture(9, colour=c)) for c in ("red", "blue", "green"))
-
-
-@pytest.fixture(scope="module")
-def server(whole_run):
-    with serving(whole_run) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser, server):
-    with visit(browser, server.url) as opened:
-        yield opened
 
 
 def test_a_file_over_the_limit_is_not_sent(browser, server):

@@ -1,20 +1,15 @@
 """The page in a real browser: Chromium, on a phone and on a desk, by day and by night."""
 
 import re
-import shutil
 
 import pytest
+from browser import BROWSER, needs_browser
 from playwright import sync_api
 from report_inputs import drawing, write_inputs, write_tables
 
 from stages import report
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(
-    BROWSER is None,
-    reason=f"no browser: none of {', '.join(NAMES)} is on the PATH (Debian: apt install chromium)",
-)
+pytestmark = needs_browser
 SCREENS = {"phone": (360, 740), "desk": (1280, 800)}
 
 
