@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from stages.common.errors import StageError
-from stages.common.files import read_json
+from common.errors import StageError
+from common.files import read_json
 
 DECISION_FILE = "decision.json"
 _AGAIN = "Write it again with `dvc repro evaluate`."

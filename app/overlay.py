@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from stages.common.heat import coloured, overlay
+from common.heat import coloured, overlay
 
 
 def whole_heat(

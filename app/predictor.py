@@ -4,7 +4,7 @@
     answer = predictor.predict(["a.jpg"])[0]
     answer.decision, answer.probabilities["other"]
 
-Pictures come in through the pipeline's decode-and-resize path (stages/common/images.py), so a file
+Pictures come in through the pipeline's decode-and-resize path (common/images.py), so a file
 gets the probabilities here that it would get there.
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 from PIL import Image
 
 from app.decision import DECISION_FILE, decide, read_decision
-from stages.common import cli
-from stages.common.files import read_json
-from stages.common.images import ImageError, decode, resize, to_rgb
-from stages.nn.cam import heat_map, map_viewer
-from stages.nn.classifier import CARD_FILE, load_classifier
-from stages.nn.forward import as_function, compute_in_bfloat16
+from common import cli
+from common.files import read_json
+from common.images import ImageError, decode, resize, to_rgb
+from networks.cam import heat_map, map_viewer
+from networks.classifier import CARD_FILE, load_classifier
+from networks.forward import as_function, compute_in_bfloat16
 
 MODEL_FOLDER = "classifier"
 PRECISIONS = ("float32", "bfloat16")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.common import images
-from stages.common.cli import progress, run
-from stages.common.errors import StageError
+from common import images
+from common.cli import progress, run
+from common.errors import StageError
 
 MAX_PIXELS = 178_956_970
 

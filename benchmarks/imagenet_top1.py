@@ -21,9 +21,9 @@ import keras
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from stages.common.cli import progress, run
-from stages.common.errors import StageError
-from stages.nn.efficientnet_lite import N_CLASSES, VARIANTS, build_efficientnet_lite
+from common.cli import progress, run
+from common.errors import StageError
+from networks.backbones.efficientnet_lite import N_CLASSES, VARIANTS, build_efficientnet_lite
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")

@@ -10,9 +10,9 @@ import sys
 import numpy as np
 from scipy.special import softmax
 
-from stages.judging.intervals import Judged
-from stages.judging.resampling import Resamples
-from stages.judging.scores import HEADLINE, Scorer
+from stages.evaluate.intervals import Judged
+from stages.evaluate.resampling import Resamples
+from stages.evaluate.scores import HEADLINE, Scorer
 
 # Pictures of each class, distance of the scores in standard deviations, near copies in a group.
 KINDS = {

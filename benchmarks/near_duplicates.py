@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from stages.common.cli import parallel_map
-from stages.common.duplicates import find_groups, fingerprint
-from stages.common.hash_search import near_pairs
-from stages.common.params import read_params
+from common.cli import parallel_map
+from common.params import read_params
+from stages.clean.duplicates.groups import find_groups, fingerprint
+from stages.clean.duplicates.hash_search import near_pairs
 
 NAMES = {"hash_distance", "correlation", "correlation_loose", "agreement"}
 SETTINGS = read_params(Path(__file__).parent.parent / "params.yaml").clean.model_dump(include=NAMES)

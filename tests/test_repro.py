@@ -5,11 +5,11 @@ import shutil
 import time
 
 import pytest
-from conftest import SMALL, write_params, write_pictures
-from dvc_project import DVC_STAGES, copy_project
 from ruamel.yaml import YAML
 
-from stages.common.files import read_json
+from common.files import read_json
+from tests.helpers.dvc_project import DVC_STAGES, copy_project
+from tests.helpers.pipeline import SMALL, write_params, write_pictures
 
 AFTER_EXTRACT = DVC_STAGES[DVC_STAGES.index("train") :]
 

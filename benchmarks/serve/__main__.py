@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from stages.common.cli import run
-from stages.common.errors import StageError
+from common.cli import run
+from common.errors import StageError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -12,8 +12,8 @@ from typing import Annotated
 import numpy as np
 from fastapi import FastAPI, File
 
-from stages.common.images import load_pixels
-from stages.nn.classifier import load_classifier
+from common.images import load_pixels
+from networks.classifier import load_classifier
 
 classifier = load_classifier(Path(os.environ.get("MODELS", "models")) / "classifier")
 app = FastAPI()

@@ -11,12 +11,17 @@ import argparse
 import json
 from pathlib import Path
 
-from stages.common import cli
-from stages.common.errors import StageError
-from stages.common.files import write_json
-from stages.common.members import Member, check_same_pictures, read_member, read_workspace
-from stages.common.sections import WORKSPACE
-from stages.common.tables import write_listing
+from common import cli
+from common.errors import StageError
+from common.files import write_json
+from common.tables import write_listing
+from stages.ensemble.revisions import (
+    WORKSPACE,
+    Member,
+    check_same_pictures,
+    read_member,
+    read_workspace,
+)
 from tools.compare import findings, sheet
 from tools.search.project import flags_of
 

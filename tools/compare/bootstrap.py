@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.judging.resampling import Resamples
+from stages.evaluate.resampling import Resamples
 from tools.compare.paired import CLIP, LEVEL, Interval
 
 

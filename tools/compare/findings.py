@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common import metrics
-from stages.common.errors import StageError
-from stages.common.members import Member
-from stages.common.tables import Dataset
+from common import metrics
+from common.errors import StageError
+from common.tables import Dataset
+from stages.ensemble.revisions import Member
 from tools.compare import bootstrap, paired
 
 HEADLINES = ("accuracy", "f1_macro", "loss")

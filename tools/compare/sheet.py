@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.common import images, plots_images
-from stages.common.members import Member
-from stages.common.plots import shorten
-from stages.common.tables import Dataset
+from common import images
+from common.plots import grids
+from common.plots.style import shorten
+from common.tables import Dataset
+from stages.ensemble.revisions import Member
 
 SHOWN = 16  # pictures of each kind
 MOST = 300  # pictures on the sheet: more would be no picture that one can look at
@@ -44,9 +45,9 @@ def draw(path: Path, members: list[Member], split: str, dataset: Dataset) -> Non
                 continue
             shown |= set(rows.tolist())
             captions = [
-                plots_images.caption(
+                grids.caption(
                     dataset.path[row],
-                    shorten(f"is {names[label[row]]}", plots_images.CAPTION),
+                    shorten(f"is {names[label[row]]}", grids.CAPTION),
                     _line(first.name, names[said[0][row]]),
                     _line(other.name, names[said[1][row]]),
                 )
@@ -54,15 +55,15 @@ def draw(path: Path, members: list[Member], split: str, dataset: Dataset) -> Non
             ]
             total = int((chosen & (said[0] != said[1])).sum())
             heading = f"{shorten(heading, 70)}: {len(rows):,} of {total:,}"
-            strips.append(plots_images.Strip(heading, dataset.path[rows].tolist(), captions))
+            strips.append(grids.Strip(heading, dataset.path[rows].tolist(), captions))
     pictures = {
-        dataset.path[row]: plots_images.tile(Image.fromarray(images.decode_png(png)))
+        dataset.path[row]: grids.tile(Image.fromarray(images.decode_png(png)))
         for row, png in dataset.png_at(shown).items()
     }
     title = f"Pictures of {split} on which predictions differ, most different probabilities first"
-    plots_images.contact_sheet(path, title, strips, pictures)
+    grids.contact_sheet(path, title, strips, pictures)
 
 
 def _line(name: str, said: str) -> str:
-    half = plots_images.CAPTION // 2 - 1
+    half = grids.CAPTION // 2 - 1
     return f"{shorten(name, half)}: {shorten(said, half)}"

@@ -15,11 +15,11 @@ from typing import Any
 import optuna
 import pandas as pd
 
-from stages.common import cli
-from stages.common.errors import StageError
-from stages.common.files import atomic_file, read_json
-from stages.common.params import Params, read_params
-from stages.nn.runtime import configure
+from common import cli
+from common.errors import StageError
+from common.files import atomic_file, read_json
+from common.params import Params, read_params
+from networks.runtime import configure
 from tools.search import project, trials
 from tools.search.space import changes
 

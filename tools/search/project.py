@@ -12,9 +12,9 @@ from typing import Any
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from recipes.overrides import override
-from stages.common.errors import StageError
-from stages.common.params import Params
+from common.errors import StageError
+from common.params import Params
+from tools.recipes.overrides import override
 
 GRAPH, LOCK = "dvc.yaml", "dvc.lock"
 INPUTS = ("dataset", "features", "sampling")  # of the stage train: what trials read

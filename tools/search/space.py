@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from stages.common.params import Params
+from common.params import Params
 
 # Usual learning rates; the search goes from a tenth to ten times of it.
 RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "lion": 2e-4}

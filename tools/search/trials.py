@@ -16,14 +16,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from stages.common import cli, metrics, tables
-from stages.common.errors import StageError
-from stages.common.params import Params
-from stages.nn.backbones import build_backbone
-from stages.nn.features import MapBatches, read_maps
-from stages.nn.heads import build_head
-from stages.nn.smote import find_mixtures
-from stages.nn.training import fit
+from common import cli, metrics, tables
+from common.errors import StageError
+from common.params import Params
+from networks.backbones.build import build_backbone
+from networks.heads import build_head
+from networks.maps import MapBatches, read_maps
+from stages.train.fitting import fit
+from stages.train.smote import find_mixtures
 from tools.search.space import change, encode, suggest
 
 SPLITS = ("train", "val")  # never test

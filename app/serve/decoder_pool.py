@@ -1,0 +1,120 @@
+"""Processes that decode pictures: stopped when one takes too long, replaced when one dies."""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from app.predictor import Prepared
+from app.serve.decoder_process import receive
+from app.serve.errors import ServiceError
+from app.serve.settings import Limits
+from common.images import ImageError
+
+LOG = logging.getLogger("app.serve")
+ROOT = Path(__file__).parents[2]
+
+
+class Decoders:
+    """As many processes as pictures may be decoded at a time; `prepare` may run in as many threads.
+
+    Threads alone would do for good pictures. But a thread cannot be stopped, and a file of a few
+    kilobytes can keep a decoder busy for minutes, fill the memory, or crash it.
+    """
+
+    def __init__(self, image_size: tuple[int, int], resize: str, max_pixels: int, limits: Limits):
+        """Starts them.
+
+        Args:
+            image_size: (height, width) in px, of the pixels wanted.
+            resize: how pictures are brought to that size.
+            max_pixels: limit on the width x height of a picture.
+            limits: decoders, decode_seconds, decoder_bytes.
+        """
+        self._shape = (*image_size, 3)
+        self._words = [*image_size, resize, max_pixels, limits.decoder_bytes]
+        self._seconds = limits.decode_seconds
+        self._free: queue.SimpleQueue[_Process] = queue.SimpleQueue()
+        self._all = [self._start() for _ in range(limits.decoders)]
+        for each in self._all:
+            self._free.put(each)
+
+    def prepare(self, data: bytes) -> Prepared:
+        """As `Predictor.prepare`, of a file's bytes.
+
+        Raises:
+            ImageError: the bytes give no usable picture.
+            ServiceError: timed_out.
+        """
+        process = self._free.get()
+        try:
+            header, pixels = process.ask(data, self._seconds)
+        except TimeoutError:
+            process = self._replace(process)
+            raise ServiceError(
+                "timed_out",
+                f"Expected a picture that opens within {self._seconds:g} s. Received: one that "
+                "does not. Save it again, as JPEG or PNG.",
+                f"decoding stopped after {self._seconds:g} s",
+            ) from None
+        except (EOFError, OSError) as error:
+            LOG.warning("a decoder died: %r", error)
+            process = self._replace(process)
+            raise ImageError("truncated", "the decoder died of it") from None
+        finally:
+            self._free.put(process)
+        if "reason" in header:
+            raise ImageError(header["reason"], header["detail"])
+        return Prepared(np.frombuffer(pixels, np.uint8).reshape(self._shape), header["aspect"])
+
+    def close(self) -> None:
+        """Ends the processes, whatever they do."""
+        for each in self._all:
+            each.kill()
+
+    def _start(self) -> "_Process":
+        return _Process([str(word) for word in self._words])
+
+    def _replace(self, process: "_Process") -> "_Process":
+        process.kill()
+        new = self._start()
+        self._all[self._all.index(process)] = new
+        return new
+
+
+class _Process:
+    def __init__(self, words: list[str]):
+        self.connection, theirs = socket.socketpair()
+        # A session of its own: Ctrl+C shall not end it before the answers that are under way.
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "app.serve.decoder_process", *words],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=ROOT,
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                start_new_session=True,
+            )
+
+    def ask(self, data: bytes, seconds: float) -> tuple[dict, bytes]:
+        """Raises TimeoutError, or EOFError or OSError where the process has died."""
+        self.connection.settimeout(seconds)
+        self.connection.sendall(struct.pack("!Q", len(data)) + data)
+        (length,) = struct.unpack("!I", receive(self.connection, 4))
+        header = json.loads(receive(self.connection, length))
+        return header, receive(self.connection, header["bytes"])
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.close()
+        self._process.kill()
+        self._process.wait()

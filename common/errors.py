@@ -1,0 +1,10 @@
+"""The one exception that a user is meant to read."""
+
+
+class StageError(Exception):
+    """Something outside the code is wrong: data, parameters, network, disk.
+
+    The message names the thing, says what was expected and what was received, and how to
+    mend it. `common.cli.run` prints it without a traceback and exits with status 1.
+    Anything else that escapes a stage is a bug of ours and keeps its traceback.
+    """

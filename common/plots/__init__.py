@@ -1,0 +1,1 @@
+"""Drawing: one style, and the kinds of plot that several stages draw."""

@@ -1,0 +1,206 @@
+"""Heat maps: which positions of a network's maps speak for a class.
+
+Three ways to make one of maps A `(h, w, channels)` and the gradients g of a class's score with
+respect to them. All three end in ReLU and are scaled to a largest value of 1, so factors that
+are the same for all positions are left out.
+
+- gradcam: Grad-CAM (Selvaraju et al. 2017, eq. 1 and 2). The gradients are summed over positions
+  where the paper has their mean, so that the maps of several networks, whose grids may differ,
+  weigh as much as they contribute; for one network it is the same.
+- gradcam_pp: Grad-CAM++ (Chattopadhay et al. 2018, eq. 10 and 19, with the exponential of the
+  score as the output, section 3.3): weights are sums of alpha * relu(g) with
+  alpha = g^2 / (2 g^2 + sum(A) g^3), which is 1 / (2 + sum(A) g). Where that is not positive,
+  which takes maps below zero, which the derivation does not foresee, alpha counts as 0.
+- eigencam: Eigen-CAM (Muhammad and Yeasin 2020, eq. 3 and 4): the projection of each position on
+  the first right singular vector of the maps, not centred, as in the paper; of its two signs the
+  one with the larger sum. Neither the head nor the class has a part in it. It stands here for
+  the methods without gradients; Score-CAM (Wang et al. 2020) asks the whole model once for each
+  channel, which for the 1280 of EfficientNet-Lite is ten times what all of the trials ask.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.errors import StageError
+from common.values import as_list
+from networks.parts import class_scores, layer_maps, networks_of
+
+
+class Seen(NamedTuple):
+    """What heat maps are made of, for n pictures.
+
+    Attributes:
+        maps: of each network: float32 (n, h, w, channels), at grids of their own.
+        gradients: of each picture's class score with respect to them, of the same shapes.
+        head_maps: float32 (n, h, w, channels), what the head takes.
+    """
+
+    maps: Sequence[tf.Tensor]
+    gradients: Sequence[tf.Tensor]
+    head_maps: tf.Tensor
+
+
+def map_viewer(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Seen]:
+    """A function that differentiates the head alone, on maps that are known.
+
+    Args:
+        head: from `heads.build_head`, or opened from a file.
+
+    Returns:
+        A function of float maps (n, height, width, channels), output of the backbone, and int
+        classes (n,), the one that each map is asked about.
+    """
+    scores_of = class_scores(head)
+
+    @tf.function(reduce_retracing=True)
+    def gradients(maps, classes):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            scores = tf.gather(scores_of(maps, training=False), classes, axis=1, batch_dims=1)
+        return tape.gradient(scores, maps)
+
+    def see(maps: np.ndarray, classes: np.ndarray) -> Seen:
+        inputs = tf.convert_to_tensor(maps, tf.float32)
+        found = gradients(inputs, tf.convert_to_tensor(classes, tf.int32))
+        return Seen([inputs], [found], inputs)
+
+    return see
+
+
+def viewer(
+    backbone: keras.Model, head: keras.Model, layer: str | list[str | None] | None
+) -> Callable[[np.ndarray, np.ndarray], Seen]:
+    """A function from pixels and classes to what is seen at a layer.
+
+    Keras 3 cannot look inside of a model that is called within another one, so each network of
+    the backbone is given a second output, the layer's; then one tape goes over all of it. As
+    with `model.layer`, the maps of several networks are taken together.
+
+    Args:
+        backbone: from `build_backbone`, or opened from a file.
+        head: from `heads.build_head`.
+        layer: None: the maps that the head takes. Else the name of a layer of the backbone; with
+            several networks a list with one (or None: its last maps) for each.
+
+    Returns:
+        A function of float32 pixels (n, height, width, 3) in [0, 255] and int classes (n,).
+
+    Raises:
+        StageError: there is no such layer, or its output is no maps; with those that there are.
+    """
+    networks, names = networks_of(backbone), as_list(layer)
+    if len(names) != len(networks) and names != [None]:
+        raise StageError(
+            f"Expected gradcam.layer to be null or a list of {len(networks)}, a layer (or null) "
+            f"for each of {', '.join(network.name for network in networks)}. Received: {layer!r}."
+        )
+    if set(names) == {None}:
+        forward = tf.function(lambda x: backbone(x, training=False), reduce_retracing=True)
+        look_at = map_viewer(head)
+        return lambda pixels, classes: look_at(
+            forward(tf.convert_to_tensor(pixels, tf.float32)), classes
+        )
+    split = [
+        keras.Model(
+            network.inputs[0],
+            [
+                network.output if name is None else layer_maps(network, name, "gradcam.layer"),
+                network.output,
+            ],
+        )
+        for network, name in zip(networks, names, strict=True)
+    ]
+    scores_of = class_scores(head)
+
+    @tf.function(reduce_retracing=True)
+    def look(pixels, classes):
+        with tf.GradientTape() as tape:
+            tape.watch(pixels)  # a frozen network has no variables that the tape would follow
+            found = [model(pixels, training=False) for model in split]
+            head_maps = tf.concat([tf.cast(last, tf.float32) for _, last in found], axis=-1)
+            scores = scores_of(head_maps, training=False)
+            scores = tf.gather(scores, classes, axis=1, batch_dims=1)
+        maps = [inner for inner, _ in found]
+        gradients = tape.gradient(scores, maps)
+        cast = [[tf.cast(each, tf.float32) for each in part] for part in (maps, gradients)]
+        return *cast, head_maps
+
+    def see(pixels: np.ndarray, classes: np.ndarray) -> Seen:
+        pixels = tf.convert_to_tensor(pixels, tf.float32)
+        return Seen(*look(pixels, tf.convert_to_tensor(classes, tf.int32)))
+
+    return see
+
+
+def grad_cam(seen: Seen) -> tf.Tensor:
+    """Grad-CAM, float32 (n, h, w), not yet scaled."""
+    weights = [tf.reduce_sum(gradient, axis=(1, 2)) for gradient in seen.gradients]
+    return _weighted(seen.maps, weights)
+
+
+def grad_cam_pp(seen: Seen) -> tf.Tensor:
+    """Grad-CAM++, float32 (n, h, w), not yet scaled."""
+    weights = []
+    for maps, gradient in zip(seen.maps, seen.gradients, strict=True):
+        below = 2 + tf.reduce_sum(maps, axis=(1, 2), keepdims=True) * gradient
+        parts = tf.nn.relu(gradient) / tf.where(below > 0, below, np.inf)
+        weights.append(tf.reduce_sum(parts, axis=(1, 2)))
+    return _weighted(seen.maps, weights)
+
+
+def eigen_cam(seen: Seen) -> tf.Tensor:
+    """Eigen-CAM, float32 (n, h, w), not yet scaled."""
+    grid = _grid(seen.maps)
+    maps = tf.concat([_at_grid(each, grid) for each in seen.maps], axis=-1)
+    flat = tf.cast(tf.reshape(maps, (len(maps), grid[0] * grid[1], -1)), tf.float64)
+    if flat.shape[1] <= flat.shape[2]:  # the smaller of the two products with itself
+        values, vectors = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))
+        parts = vectors[..., -1] * tf.sqrt(tf.nn.relu(values[..., -1:]))
+    else:
+        _, vectors = tf.linalg.eigh(tf.matmul(flat, flat, transpose_a=True))
+        parts = tf.matmul(flat, vectors[..., -1:])[..., 0]
+    sign = tf.where(tf.reduce_sum(parts, axis=1, keepdims=True) < 0, -1.0, 1.0)
+    heat = tf.nn.relu(parts * tf.cast(sign, tf.float64))
+    return tf.cast(tf.reshape(heat, (-1, *grid)), tf.float32)
+
+
+METHODS: dict[str, Callable[[Seen], tf.Tensor]] = {
+    "gradcam": grad_cam,
+    "gradcam_pp": grad_cam_pp,
+    "eigencam": eigen_cam,
+}
+
+
+def heat_map(method: str, seen: Seen) -> np.ndarray:
+    """The heat map of each picture by one of METHODS.
+
+    Returns:
+        float32 (n, h, w) in [0, 1], of the smallest grid of the maps; the largest value is 1, or
+        0 where nothing speaks for the class.
+    """
+    heat = METHODS[method](seen).numpy()
+    largest = heat.max(axis=(1, 2), keepdims=True)
+    return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
+
+
+def _weighted(maps: Sequence[tf.Tensor], weights: Sequence[tf.Tensor]) -> tf.Tensor:
+    """ReLU of the sum over channels (and networks) of weights `(n, channels)` times maps."""
+    grid = _grid(maps)
+    parts = [
+        _at_grid(tf.reduce_sum(own[:, None, None] * each, axis=-1, keepdims=True), grid)
+        for each, own in zip(maps, weights, strict=True)
+    ]
+    return tf.nn.relu(tf.add_n(parts)[..., 0])
+
+
+def _grid(maps: Sequence[tf.Tensor]) -> tuple[int, int]:
+    return tuple(min(each.shape[axis] for each in maps) for axis in (1, 2))
+
+
+def _at_grid(maps: tf.Tensor, grid: tuple[int, int]) -> tf.Tensor:
+    """Means of the cells of a smaller grid."""
+    return maps if tuple(maps.shape[1:3]) == grid else tf.image.resize(maps, grid, method="area")

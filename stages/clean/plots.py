@@ -1,0 +1,173 @@
+"""Everything in plots/clean: what the source holds, what was dropped, what to look at."""
+
+import collections
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common import tables
+from common.plots import bars, grids, sets, style
+from common.plots.grids import Strip, caption
+from common.schema import Clean
+from stages.clean import quality
+
+REJECTED = 8  # rejected files shown of each reason
+SAMPLES = 72  # kept pictures shown, an equal share of each class
+CLASSES = 36  # classes of which pictures are shown
+GROUPS = 12  # groups of copies shown, and as many conflicts
+FLAGGED = 8  # pictures shown of each flag, the worst
+
+
+def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clean: Clean) -> None:
+    """Draws all plots of the clean stage.
+
+    Args:
+        folder: where the PNGs go.
+        raw: the folder of the files.
+        kept: rows of the manifest.
+        rejected: rows of the reject table; those that are copies with their `group`.
+        clean: limits, which stand in the headings.
+    """
+    labels = sorted({*kept["label"], *(row["label"] for row in rejected)})
+    counts = [int((kept["label"] == label).sum()) for label in labels]
+    parts = {"kept": counts}
+    fates = collections.Counter((row["reason"], row["label"]) for row in rejected)
+    for reason in tables.REASONS:
+        if any(fates[reason, label] for label in labels):
+            parts[reason] = [fates[reason, label] for label in labels]
+    bars.stacked_bars(folder / "classes.png", "Files per class", labels, parts, "files")
+    sets.pie(folder / "shares.png", f"{len(kept):,} pictures kept", labels, counts)
+    width, height = kept["width"].to_numpy(), kept["height"].to_numpy()
+    sets.sizes(folder / "sizes.png", "Sizes of the pictures kept", width, height)
+    sets.aspects(folder / "aspects.png", "Shapes of the pictures kept", width / height)
+
+    sheets = {
+        "samples": sample_strips(kept),
+        "rejected": rejected_strips(rejected),
+        "duplicates": duplicate_strips(kept, rejected),
+        "conflicts": conflict_strips(rejected),
+        "flags": flag_strips(kept, clean),
+    }
+    shown = [path for _, strips in sheets.values() for strip in strips for path in strip.paths]
+    pictures = grids.thumbnails(raw, shown, clean.max_pixels)
+    for name, (title, strips) in sheets.items():
+        grids.contact_sheet(folder / f"{name}.png", title, strips, pictures)
+
+
+def sample_strips(kept: pd.DataFrame) -> tuple[str, list[Strip]]:
+    """Title and strips: some kept pictures of each class, evenly spaced in the order of paths."""
+    groups = list(kept.groupby("label"))
+    each = int(np.clip(SAMPLES // len(groups), 2, 2 * grids.COLUMNS))
+    strips = []
+    for label, own in groups[:CLASSES]:
+        n = min(each, len(own))
+        chosen = ((np.arange(n) + 0.5) * len(own) / n).astype(int)
+        strips.append(
+            Strip(f"{label}: {len(own):,}", own["path"].iloc[chosen].tolist(), [""] * len(chosen))
+        )
+    title = f"Pictures kept, at most {each} of each class"
+    if len(groups) > CLASSES:
+        title += f" (first {CLASSES} of {len(groups)} classes)"
+    return title, strips
+
+
+def rejected_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
+    """Title and strips: a few files of each reason."""
+    strips = []
+    for reason in tables.REASONS:
+        rows = sorted((row for row in rejected if row["reason"] == reason), key=_path)
+        shown = rows[:REJECTED]
+        if not shown:
+            continue
+        strips.append(
+            Strip(
+                f"{reason}: {len(rows):,}",
+                [row["path"] for row in shown],
+                [
+                    caption(row["path"], style.wrap(row["detail"], grids.CAPTION, 3))
+                    for row in shown
+                ],
+            )
+        )
+    total = sum(len(strip.paths) for strip in strips)
+    return f"{total} of {len(rejected):,} rejected files (plain grey: cannot be decoded)", strips
+
+
+def duplicate_strips(kept: pd.DataFrame, rejected: list[dict]) -> tuple[str, list[Strip]]:
+    """Title and strips: groups of copies, what was kept of each first."""
+    groups = collections.defaultdict(list)
+    for row in kept[["path", "group"]].to_dict("records"):
+        groups[row["group"]].append(("kept", row["path"]))
+    for row in sorted(rejected, key=_path):
+        if row["kept_path"]:
+            groups[row["group"]].append((row["reason"], row["path"]))
+    groups = {group: rows for group, rows in groups.items() if len(rows) > 1}
+    # Near copies first, for they are the ones to judge, and the largest groups of them.
+    order = sorted(
+        groups.values(),
+        key=lambda rows: (all(r == "exact_duplicate" for r, _ in rows[1:]), -len(rows), rows),
+    )
+    strips = []
+    for number, rows in enumerate(order[:GROUPS], start=1):
+        shown = rows[: grids.COLUMNS]
+        dropped = sum(reason != "kept" for reason, _ in rows)
+        heading = f"{number}: {len(rows) - dropped} kept, {dropped} dropped"
+        if len(shown) < len(rows):
+            heading += f", {len(shown)} shown"
+        strips.append(
+            Strip(
+                heading,
+                [path for _, path in shown],
+                [caption(path, reason) for reason, path in shown],
+            )
+        )
+    return f"{len(strips)} of {len(groups):,} groups of copies", strips
+
+
+def conflict_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
+    """Title and strips: the same picture under several labels, all of it dropped."""
+    groups = collections.defaultdict(list)
+    for row in sorted(rejected, key=_path):
+        if row["reason"] == "label_conflict":
+            groups[row["group"]].append(row)
+    strips = []
+    for rows in list(groups.values())[:GROUPS]:
+        shown = rows[: grids.COLUMNS]
+        strips.append(
+            Strip(
+                " / ".join(sorted({row["label"] for row in rows})),
+                [row["path"] for row in shown],
+                [caption(row["path"], style.shorten(row["label"], 25)) for row in shown],
+            )
+        )
+    return f"{len(strips)} of {len(groups):,} pictures under several labels", strips
+
+
+def flag_strips(kept: pd.DataFrame, clean: Clean) -> tuple[str, list[Strip]]:
+    """Title and strips: the worst pictures of each flag, with what was measured."""
+    limits = clean.quality.model_dump()
+    strips = []
+    for flag, (measured, sign) in quality.RULES.items():
+        own = kept[kept[flag]].sort_values([measured, "path"], ascending=[sign < 0, True])
+        if own.empty:
+            continue
+        shown = own.head(FLAGGED)
+        side = ">" if sign > 0 else "<"
+        strips.append(
+            Strip(
+                f"{flag}: {len(own):,}",
+                shown["path"].tolist(),
+                [
+                    caption(row["path"], f"{measured} {row[measured]:g} {side} {limits[flag]:g}")
+                    + (f"\n{row['width']} × {row['height']} px" if flag == "odd_size" else "")
+                    for row in shown.to_dict("records")
+                ],
+            )
+        )
+    flagged = int(kept[list(quality.RULES)].any(axis=1).sum())
+    return f"{flagged:,} of {len(kept):,} pictures kept are flagged (the worst shown)", strips
+
+
+def _path(row: dict) -> str:
+    return row["path"]

@@ -1,0 +1,100 @@
+"""A sanity check of heat maps: whether they change when the model forgets what it learned.
+
+Adebayo et al. 2018, "Sanity checks for saliency maps", section 3.1, the cascading randomisation
+from the output to the input: first the head loses its weights, then the last block of each
+network as well, then the one before it, and so on. A map that stays as it was shows edges of the
+picture, not reasons of the model. Where the paper draws new weights, here each tensor's own values
+are dealt anew: as random, and of the scale that the layers around them expect.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+from scipy import stats
+
+from networks.parts import blocks_of, networks_of
+
+HEAD, ALL = "head", "all"
+ALIKE = 0.5  # a mean rank correlation above this, with nothing left of the model, is worth a word
+Heats = Callable[[], dict[str, np.ndarray]]
+
+
+def cascade(backbone: keras.Model, head: keras.Model) -> list[tuple[str, list[keras.Layer]]]:
+    """What is randomised one after the other: names of the states reached, and the layers added.
+
+    HEAD, then last_1 (the last block of each network, too), last_2, …; the last one is ALL.
+    """
+    parts = [blocks_of(network)[::-1] for network in networks_of(backbone)]
+    steps = [(HEAD, [layer for layer in head.layers if layer.weights])]
+    deepest = max(map(len, parts))
+    for depth in range(1, deepest + 1):
+        here = [blocks[depth - 1] for blocks in parts if len(blocks) >= depth]
+        name = ALL if depth == deepest else f"last_{depth}"
+        steps.append((name, [layer for block in here for layer in block]))
+    return steps
+
+
+def shuffle(layer: keras.Layer, rng: np.random.Generator) -> None:
+    """Deals the values of each weight of a layer anew, in place."""
+    for weight in layer.weights:
+        if keras.backend.is_float_dtype(weight.dtype):
+            values = keras.ops.convert_to_numpy(weight)
+            weight.assign(rng.permutation(values.ravel()).reshape(values.shape))
+
+
+@contextmanager
+def restored(*models: keras.Model) -> Iterator[None]:
+    """Gives the models back the weights that they have now."""
+    kept = [model.get_weights() for model in models]
+    try:
+        yield
+    finally:
+        for model, weights in zip(models, kept, strict=True):
+            model.set_weights(weights)
+
+
+def check(
+    backbone: keras.Model, head: keras.Model, heats: Heats, seed: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Rank correlations of pictures' heat maps with those of the model as it was.
+
+    Args:
+        backbone: of one or several networks; in the end it is as before.
+        head: likewise.
+        heats: makes the heat maps of the pictures with the model as it then is: method to float
+            (n, h, w).
+        seed: of the shuffles.
+
+    Returns:
+        Method to state (`cascade`) to Spearman's rank correlation over positions, float (n,), NaN
+        where one of the two maps is the same everywhere.
+    """
+    rng = np.random.default_rng(seed)
+    with restored(backbone, head):
+        before = heats()
+        found = {method: {} for method in before}
+        for state, layers in cascade(backbone, head):
+            for layer in layers:
+                shuffle(layer, rng)
+            for method, after in heats().items():
+                found[method][state] = np.array(
+                    [rank_correlation(*pair) for pair in zip(before[method], after, strict=True)]
+                )
+    return found
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's, over all entries; NaN where one is constant or not finite."""
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return float("nan")
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(stats.spearmanr(one.ravel(), other.ravel()).statistic)
+
+
+def mean(values: np.ndarray) -> float | None:
+    """The mean of those that are defined; None where none is."""
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if len(defined) else None

@@ -1,0 +1,104 @@
+"""A copy of the project with a git history of its own, to run DVC in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.helpers.pipeline import ROOT
+
+DVC_STAGES = list(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
+
+
+class Project:
+    """A copy of the project with a git history of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_AUTHOR_NAME": "test",
+            "GIT_AUTHOR_EMAIL": "test@localhost",
+            "GIT_COMMITTER_NAME": "test",
+            "GIT_COMMITTER_EMAIL": "test@localhost",
+            "DVC_NO_ANALYTICS": "1",
+        }
+
+    def call(self, *words: str, fails=False) -> str:
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def ran(self, output: str) -> list[str]:
+        return [s for s in DVC_STAGES if f"> python -m stages.{s} " in output]
+
+    def experiments(self) -> list[str]:
+        return self.call("dvc", "exp", "list", "--name-only").split()
+
+    def lock(self) -> dict:
+        return YAML(typ="safe").load(self.folder / "dvc.lock")
+
+    def outputs(self) -> dict:
+        """Stage and path to checksum, of everything that dvc.lock holds."""
+        return {
+            (stage, out["path"]): out.get("md5")
+            for stage, entry in self.lock()["stages"].items()
+            for out in entry["outs"]
+        }
+
+    def commit(self, message: str) -> None:
+        self.call("git", "add", "-A")
+        self.call("git", "commit", "-qm", message)
+
+
+def copy_project(folder: Path) -> Project:
+    """The project's files, its results left out; `git init` is done, nothing committed."""
+    folder.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+            shutil.copyfile(ROOT / name, target)
+    project = Project(folder)
+    project.call("git", "init", "-q", "-b", "main")
+    return project
+
+
+def make_branches(folder: Path, variants: dict[str, dict], write: Callable[..., None]) -> None:
+    """Makes a DVC repository of a folder, with a branch for each variant; its tag is `empty`.
+
+    Args:
+        folder: what is in it is in the first commit.
+        variants: branch to the arguments of `write`.
+        write: writes the folder `predictions`, which DVC then tracks.
+    """
+    project = Project(folder)
+    project.call("git", "init", "-q", "-b", "main")
+    project.call("dvc", "init", "-q")
+    project.commit("empty")
+    project.call("git", "tag", "empty")
+    for name, changes in variants.items():
+        project.call("git", "checkout", "-q", "-b", name, "empty")
+        write(**changes)
+        project.call("dvc", "add", "-q", "predictions")
+        project.commit(name)
+    project.call("git", "checkout", "-q", "main")

@@ -1,0 +1,240 @@
+"""The search on small maps; the DVC around it is tested with the graph, in test_repro.py."""
+
+import math
+
+import numpy as np
+import optuna
+import pytest
+
+from common import tables
+from common.errors import StageError
+from common.params import read_params
+from tests.helpers.pipeline import ROOT, THREADS, write_params
+from tools.search import __main__ as command
+from tools.search import trials
+from tools.search.project import experiment_name, flags_of, overrides
+from tools.search.space import change, changes, encode, suggest
+
+QUICK = {"train__epochs": 4, "compute__threads": THREADS, "train__learning_rate": 0.01}
+
+
+def bench_of(tmp_path, **changed):
+    params = read_params(write_params(tmp_path / "params.yaml", **(QUICK | changed)))
+    random = np.random.default_rng(3)
+    label = {"train": np.arange(48) % 3, "val": np.arange(24) % 3}
+    maps = {}
+    for split, own in label.items():
+        means = np.eye(3, 8)[own][:, None, None, None, :]
+        views = 2 if split == "train" else 1
+        noise = random.normal(0, 1.2, (len(own), views, 2, 2, 8))
+        maps[split] = np.abs(means + noise).astype(np.float16)
+    sampling = tables.Sampling.plain(48)
+    return trials.Bench(params, ["a", "b", "c"], label, maps, sampling)
+
+
+def searched(bench, count, study=None, seconds=600.0):
+    study = study or trials.open_study(bench, None, "test")
+    trials.search(bench, study, seconds, count, lambda found: None)
+    return study
+
+
+def scores(study):
+    return [(t.state.name, t.value, t.user_attrs["settings"]) for t in study.trials]
+
+
+CURRENT = [
+    {},
+    {"model__attention": "mha", "model__head__pooling": "gem", "model__head__units": 96},
+    {"train__optimizer": "adamw", "train__weight_decay": 0.2, "train__learning_rate": 0.00123456},
+    {"train__optimizer": "adamw", "train__weight_decay": None, "train__batch_size": 7},
+    {"train__schedule": "plateau", "train__patience": 5, "train__plateau_patience": 9},
+    {"train__schedule": "polynomial", "train__end_learning_rate": 0.0007},
+    {"train__schedule": "exponential", "train__decay_rate": 1.0, "train__rise_epochs": 90},
+    {"train__optimizer": "lion", "train__learning_rate": 0.5, "model__head__l2": 0.0},
+    {"oversample__method": "smote", "model__attention": "none"},
+    {"model__attention": "gam", "train__ema": 0.5, "train__label_smoothing": 0.4},
+    {"train__epochs": 1, "train__patience": 1, "model__head__dropout": 0.95},
+    {"train__stop_on_overfit": True, "model__head__noise": 1.5, "model__head__norm": False},
+]
+
+
+@pytest.mark.parametrize("now", CURRENT)
+def test_todays_settings_are_the_first_trial_and_every_other_is_valid(tmp_path, now):
+    params = read_params(write_params(tmp_path / "params.yaml", **now))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    study.enqueue_trial(encode(params))
+    first = study.ask()
+    settings = suggest(first, params)
+    assert changes(params, settings) == {}
+    assert change(params, settings) == params
+    study.tell(first, 0.0)
+    seen = set()
+    for _ in range(150):
+        trial = study.ask()
+        settings = suggest(trial, params)
+        found = change(params, settings)  # raises where params.yaml would be refused
+        changed = changes(params, settings)
+        assert change(params, changed) == found
+        assert found.model.backbone == params.model.backbone
+        assert found.split == params.split
+        seen |= set(changed)
+        study.tell(trial, 0.0)
+    assert {"model.head.dropout", "train.optimizer", "train.learning_rate"} <= seen
+    assert ("model.attention" in seen) == (params.oversample.method != "smote")
+
+
+def test_settings_without_effect_are_not_asked_for(tmp_path):
+    params = read_params(write_params(tmp_path / "params.yaml"))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2))
+    for _ in range(100):
+        trial = study.ask()
+        found = suggest(trial, params)
+        assert ("model.head.activation" in found) == (found["model.head.units"] > 0)
+        assert ("model.head.pooling" in found) == (found["model.attention"] != "pool")
+        assert ("train.weight_decay" in found) == (found["train.optimizer"] == "adamw")
+        assert ("train.decay_rate" in found) == (found["train.schedule"] == "exponential")
+        assert ("model.head.l2" in trial.params) == (found["model.head.l2"] > 0)
+        study.tell(trial, 0.0)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    """A bench and a study of four trials on it; look, but do not change them."""
+    bench = bench_of(tmp_path_factory.mktemp("bench"))
+    return bench, searched(bench, 4)
+
+
+def test_the_answer_is_never_worse_than_the_start(four):
+    bench, study = four
+    assert len(study.trials) == 4
+    start = trials.start_of(study)
+    assert start.number == 0
+    assert changes(bench.params, start.user_attrs["settings"]) == {}
+    done = trials.finished(study)
+    assert done[0].value <= start.value
+    assert [t.value for t in done] == sorted(t.value for t in done)
+    assert len({str(t.user_attrs["settings"]) for t in study.trials}) == 4
+    rows = trials.rows_of(study)
+    assert [row["trial"] for row in rows] == list(range(4))
+    assert rows[0]["epochs"] == len(start.intermediate_values) == 4
+
+
+def test_a_search_repeats_also_when_it_is_interrupted_and_continued(four, tmp_path):
+    bench, study = four
+    journal = tmp_path / "search/trials.log"
+    searched(bench, 2, trials.open_study(bench, journal, "one"))
+    assert len(trials.open_study(bench, journal, "another").trials) == 0
+    continued = searched(bench, 2, trials.open_study(bench, journal, "one"))
+    assert scores(continued) == scores(study)
+    lost = continued.ask()  # as an interrupted run leaves it
+    reopened = trials.open_study(bench, journal, "one")
+    assert reopened.trials[lost.number].state.name == "FAIL"
+    assert [row["state"] for row in trials.rows_of(reopened)][-1] == "failed"
+
+
+def test_a_score_is_plain_cross_entropy_of_the_epoch_that_is_kept(tmp_path):
+    """Without the smoothing and the penalty, which would make it more than ln 3 here."""
+    changed = {"train__label_smoothing": 0.9, "model__head__l2": 1.0, "model__head__units": 64}
+    trial = searched(bench_of(tmp_path, **changed), 1).trials[0]
+    assert 0 < trial.value < 1.5 * math.log(3)
+    assert min(abs(trial.value - one) for one in trial.intermediate_values.values()) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("monitor", "objective", "direction"),
+    [("val_f1_macro", "f1_macro", "MAXIMIZE"), ("loss", "loss", "MINIMIZE")],
+)
+def test_the_objective_is_validation_by_what_is_monitored(tmp_path, monitor, objective, direction):
+    bench = bench_of(tmp_path, train__monitor=monitor, train__epochs=1)
+    assert bench.objective == objective
+    study = searched(bench, 2)
+    assert study.direction.name == direction
+    done = [trial.value for trial in trials.finished(study)]
+    assert done == sorted(done, reverse=direction == "MAXIMIZE")
+
+
+def test_when_the_time_is_over_only_the_start_is_finished(tmp_path):
+    bench = bench_of(tmp_path, train__epochs=2)
+    study = searched(bench, None, seconds=1e-9)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
+    study = searched(bench, None, study, seconds=1e-9)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED"]
+    assert study.trials[1].user_attrs["given up"] == "the time was over"
+
+
+def test_a_trial_that_lags_is_given_up(four):
+    bench, study = four
+    good = trials.start_of(study)
+    copies = trials.open_study(bench, None, "copies")
+    for _ in range(trials.OTHERS):
+        copies.add_trial(good)
+    with pytest.raises(optuna.TrialPruned):
+        trials.try_settings(bench, copies.ask(), {"train.learning_rate": 1e-9}, 1e12)
+    found = copies.trials[-1]
+    assert found.user_attrs["given up"] == f"lagged in epoch {trials.EPOCHS_BEFORE + 1}"
+
+
+def test_a_loss_that_is_no_number_fails_a_trial_but_must_not_be_the_start(four, tmp_path, capsys):
+    _, study = four
+    broken = bench_of(tmp_path)
+    broken.maps["train"][0] = np.nan
+    with pytest.raises(StageError, match="finite"):
+        searched(broken, 2)
+    begun = trials.open_study(broken, None, "begun")
+    begun.add_trial(trials.start_of(study))
+    assert [trial.state.name for trial in searched(broken, 1, begun).trials][1:] == ["FAIL"]
+    assert "trial 1 failed: Expected loss to be finite" in capsys.readouterr().err
+    assert trials.finished(begun)[0].number == 0
+
+
+def test_smote_is_searched_with_its_mixtures(tmp_path):
+    bench = bench_of(tmp_path, oversample__method="smote", model__attention="none")
+    rows = np.r_[np.arange(48), np.arange(0, 12, 3)]
+    repeats = np.r_[np.zeros(48, int), np.ones(4, int)]
+    sampling = tables.Sampling(rows, repeats, np.ones(52, np.float32))
+    study = searched(bench._replace(sampling=sampling), 1)
+    assert study.trials[0].state.name == "COMPLETE"
+
+
+def test_a_tuned_backbone_is_refused(tmp_path):
+    params = read_params(write_params(tmp_path / "p.yaml", model__trainable="all"))
+    with pytest.raises(StageError, match=r"model\.trainable none.*Received: all"):
+        trials.open_bench(params, tmp_path, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--minutes", "0"], r"--minutes above 0\. Received: 0"),
+        (["--minutes", "-3"], "--minutes above 0"),
+        (["--minutes", "nan"], "--minutes above 0"),
+        (["--trials", "0"], r"--trials of at least 1\. Received: 0"),
+    ],
+)
+def test_a_budget_for_nothing_is_refused(words, message):
+    with pytest.raises(StageError, match=message):
+        command.main(words)
+
+
+def test_the_table_shows_the_start_and_the_best(four):
+    bench, study = four
+    lines = command.table(bench, study).splitlines()
+    assert "val loss" in lines[0]
+    assert lines[1].split()[0] == "start"
+    assert lines[1].endswith("as in params.yaml")
+    shown = [float(line.split()[1]) for line in lines[2:]]
+    assert shown == sorted(shown)
+    assert "finished" in command.summary_of(study)
+
+
+def test_settings_become_words_for_dvc(monkeypatch):
+    settings = {"train.weight_decay": None, "model.head.norm": False, "train.schedule": "cosine"}
+    settings["train.learning_rate"] = 0.00005
+    assert overrides(settings) == [
+        *("-S", "train.weight_decay=null", "-S", "model.head.norm=false"),
+        *("-S", "train.schedule=cosine", "-S", "train.learning_rate=5e-05"),
+    ]
+    assert experiment_name(settings) == experiment_name(dict(reversed(settings.items())))
+    assert experiment_name({}) != experiment_name(settings)
+    monkeypatch.chdir(ROOT)
+    assert flags_of("train")["features"].as_posix() == "data/features"
