@@ -7,8 +7,7 @@ import pandas as pd
 
 from common import calibration, metrics, tables
 from common.plots.style import shorten
-from stages.evaluate import decisions
-from stages.evaluate import plots as plots
+from stages.evaluate import decisions, plots
 from stages.evaluate.classes import ENDS
 from stages.evaluate.plots import Dots, Line
 from stages.evaluate.scores import PER_CLASS
@@ -30,7 +29,7 @@ def worst_first(curves: dict, count: int) -> dict:
 
 
 def draw_curves(
-    plots: Path, data: Path, test: decisions.Split, class_names: list[str], scores: dict
+    folder: Path, data: Path, test: decisions.Split, class_names: list[str], scores: dict
 ) -> None:
     """ROC and precision-recall curves: plots of classes, micro and macro; CSVs of macro."""
     few = len(class_names) <= DRAWN_CURVES
@@ -53,7 +52,7 @@ def draw_curves(
             )
         chosen = worst_first(found, DRAWN_CURVES)
         plots.curves(
-            plots / f"{name}.png",
+            folder / f"{name}.png",
             f"{kind}, test, one class against the rest{note}",
             AXES[name],
             [Line(label, *curve) for label, curve in chosen.items()],
@@ -74,7 +73,7 @@ def confusion_table(matrix: np.ndarray, class_names: list[str]) -> pd.DataFrame:
 
 
 def draw_confusion(
-    plots: Path, data: Path, test: decisions.Split, class_names: list[str], scores: dict
+    folder: Path, data: Path, test: decisions.Split, class_names: list[str], scores: dict
 ) -> None:
     """Draws the confusion matrix of test, counted and by true label; the CSV has its counts."""
     predicted = test.probabilities.argmax(axis=1)
@@ -82,12 +81,12 @@ def draw_confusion(
     low, high = (f"{scores[f'accuracy_{end}']:.1%}" for end in ("low", "high"))
     n = scores["n_examples"]
     title = f"Test: {scores['accuracy']:.1%} of {n:,} right ({low} to {high})"
-    plots.confusion(plots / "confusion.png", title, matrix, class_names)
+    plots.confusion(folder / "confusion.png", title, matrix, class_names)
     tables.write_plot_data(data / "confusion.csv", confusion_table(matrix, class_names))
 
 
 def draw_reliability(
-    plots: Path, data: Path, label: np.ndarray, panels: dict[str, np.ndarray], temperature: float
+    folder: Path, data: Path, label: np.ndarray, panels: dict[str, np.ndarray], temperature: float
 ) -> None:
     """Reliability of test before and after the temperature; the CSV has a column `when`."""
     found = {when: calibration.reliability(label, p) for when, p in panels.items()}
@@ -99,13 +98,13 @@ def draw_reliability(
         error = calibration.calibration_error(label, panels[when])
         shown[f"{headings[when]}: error {error:.4f}"] = each
     plots.reliability(
-        plots / "reliability.png",
+        folder / "reliability.png",
         f"Test: are {len(label):,} answers as often right as they are sure?",
         shown,
     )
 
 
-def draw_coverage(plots: Path, data: Path, splits: dict, abstention: dict) -> None:
+def draw_coverage(folder: Path, data: Path, splits: dict, abstention: dict) -> None:
     """Accuracy against coverage, val and test; the CSV has a column `split`."""
     lines = {name: decisions.coverage_points(split) for name, split in splits.items()}
     rows = [
@@ -120,7 +119,7 @@ def draw_coverage(plots: Path, data: Path, splits: dict, abstention: dict) -> No
         if least is not None and abstention[name]["accuracy"] is not None
     }
     plots.coverage(
-        plots / "coverage.png",
+        folder / "coverage.png",
         "Accuracy where only the surest are answered\n"
         f"mean over all coverages, test: {abstention['area']['test']:.4f}",
         lines,
@@ -130,17 +129,17 @@ def draw_coverage(plots: Path, data: Path, splits: dict, abstention: dict) -> No
 
 
 def draw_threshold(
-    plots: Path, data: Path, splits: dict, positive: int, name: str, chosen: float
+    folder: Path, data: Path, splits: dict, positive: int, name: str, chosen: float
 ) -> None:
     """Precision, recall and F1 against the threshold; the CSV has a column `split`."""
     found = {split: decisions.threshold_curves(each, positive) for split, each in splits.items()}
     rows = [pd.DataFrame(each).assign(split=split) for split, each in found.items()]
     tables.write_plot_data(data / "threshold.csv", pd.concat(rows))
     title = f"Threshold for {shorten(name, 40)!r}, chosen on val"
-    plots.threshold(plots / "threshold.png", title, found, chosen, name)
+    plots.threshold(folder / "threshold.png", title, found, chosen, name)
 
 
-def draw_report(plots: Path, report: dict, class_names: list[str], confidence: float) -> None:
+def draw_report(folder: Path, report: dict, class_names: list[str], confidence: float) -> None:
     """Precision, recall and F1 of each class of test as dots with intervals."""
     names = class_names
     title = f"Test, by class, with {confidence:.0%} intervals"
@@ -155,10 +154,10 @@ def draw_report(plots: Path, report: dict, class_names: list[str], confidence: f
         )
         for name in names
     ]
-    plots.dots(plots / "report.png", title, ["precision", "recall", "F1"], rows, "fraction")
+    plots.dots(folder / "report.png", title, ["precision", "recall", "F1"], rows, "fraction")
 
 
-def draw_slices(plots: Path, table: pd.DataFrame, accuracy: float, confidence: float) -> None:
+def draw_slices(folder: Path, table: pd.DataFrame, accuracy: float, confidence: float) -> None:
     """The accuracy of the worst slices of test."""
     rows = [
         Dots(
@@ -169,7 +168,7 @@ def draw_slices(plots: Path, table: pd.DataFrame, accuracy: float, confidence: f
     ]
     shown = f"{len(rows)} worst of {len(table)} slices" if len(rows) < len(table) else "slices"
     plots.dots(
-        plots / "slices.png",
+        folder / "slices.png",
         f"Test: accuracy of {shown}, with {confidence:.0%} intervals\nall pictures: {accuracy:.1%}",
         ["accuracy"],
         rows,
