@@ -1,4 +1,4 @@
-"""Heat maps brought from the model's view to the whole picture, and laid over it."""
+"""Heat maps brought from the model's view to the whole image, and laid over it."""
 
 import numpy as np
 from PIL import Image
@@ -9,13 +9,13 @@ from common.heat import coloured, overlay
 def whole_heat(
     heat: np.ndarray, size: tuple[int, int], image_size: tuple[int, int], how: str
 ) -> np.ndarray:
-    """A heat map of the model's view as one of the whole picture.
+    """A heat map of the model's view as one of the whole image.
 
     Args:
         heat: float (h, w) in [0, 1], of what the model saw.
-        size: (height, width) in px that the result shall have, of the whole picture's aspect.
+        size: (height, width) in px that the result shall have, of the whole image's aspect.
         image_size: (height, width) in px of the model's view.
-        how: as in `images.resize`: stretch shows the whole picture; crop its centre, so that the
+        how: as in `images.resize`: stretch shows the whole image; crop its centre, so that the
             rest has no heat; pad has margins, which are cut off.
 
     Returns:
@@ -27,7 +27,7 @@ def whole_heat(
         scale_x = scale_y = max(scale_x, scale_y)
     elif how == "pad":
         scale_x = scale_y = min(scale_x, scale_y)
-    # The rectangle of the whole picture in px of the view, centred there as `resize` does it.
+    # The rectangle of the whole image in px of the view, centred there as `resize` does it.
     x, y = width * scale_x, height * scale_y
     box = (image_size[1] - x) / 2, (image_size[0] - y) / 2
     grey = Image.fromarray(np.ascontiguousarray(heat, np.float32))
@@ -42,19 +42,19 @@ def whole_heat(
     return np.clip(np.asarray(found), 0, 1)
 
 
-def laid_over(picture: Image.Image, heat: np.ndarray, opacity: float = 0.6) -> Image.Image:
-    """The picture with its heat over it.
+def laid_over(image: Image.Image, heat: np.ndarray, opacity: float = 0.6) -> Image.Image:
+    """The image with its heat over it.
 
     Args:
-        picture: RGB.
-        heat: float (height, width) in [0, 1], of the picture's size.
+        image: RGB.
+        heat: float (height, width) in [0, 1], of the image's size.
         opacity: of the heat where it is 1.
     """
-    return Image.fromarray(overlay(np.asarray(picture), heat, opacity))
+    return Image.fromarray(overlay(np.asarray(image), heat, opacity))
 
 
 def layer(heat: np.ndarray) -> Image.Image:
-    """The heat alone, to be laid over the picture by somebody else (a web page).
+    """The heat alone, to be laid over the image by somebody else (a web page).
 
     Args:
         heat: float (height, width) in [0, 1].

@@ -4,7 +4,7 @@
     answer = predictor.predict(["a.jpg"])[0]
     answer.decision, answer.probabilities["other"]
 
-Pictures come in through the pipeline's decode-and-resize path (common/images.py), so a file
+Images come in through the pipeline's decode-and-resize path (common/images.py), so a file
 gets the probabilities here that it would get there.
 """
 
@@ -29,16 +29,16 @@ PRECISIONS = ("float32", "bfloat16")
 SURE = 0.99  # with bfloat16, the least probability that is not computed again in float32
 HEAT_METHOD = "gradcam"  # the only one of cam.METHODS that beat a random map on every set measured
 
-Picture = str | Path | bytes | Image.Image | np.ndarray
+Source = str | Path | bytes | Image.Image | np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A picture as the model takes it.
+    """An image as the model takes it.
 
     Attributes:
         pixels: uint8 (height, width, 3), RGB, of the model's size.
-        aspect: width / height of the whole picture, upright.
+        aspect: width / height of the whole image, upright.
     """
 
     pixels: np.ndarray
@@ -47,7 +47,7 @@ class Prepared:
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What the model says of a picture.
+    """What the model says of an image.
 
     Attributes:
         probabilities: class name to probability, in the model's order; they add up to 1.
@@ -55,7 +55,7 @@ class Prediction:
         decision: the class to act on: of two classes the positive one from its threshold on, of
             more the likeliest. None where the model abstains.
         abstained: whether the likeliest class is less likely than what an answer needs.
-        heat_map: float32 (h, w) in [0, 1], of the model's view of the picture: where it saw what
+        heat_map: float32 (h, w) in [0, 1], of the model's view of the image: where it saw what
             speaks for the likeliest class. None unless asked for.
     """
 
@@ -77,7 +77,7 @@ class Predictor:
     Attributes:
         class_names: in the order of the probabilities.
         image_size: (height, width) in px, what the model takes.
-        resize: how pictures are brought to that size: stretch, crop or pad.
+        resize: how images are brought to that size: stretch, crop or pad.
         max_pixels: limit on the width x height of files.
         card: classifier.json: settings of the training, checksum.
         decision: decision.json: positive, threshold, rule, abstain_below, abstain_target.
@@ -90,10 +90,10 @@ class Predictor:
         Args:
             model_dir: the folder with classifier/ and decision.json.
             precision: "float32"; or "bfloat16", which processors with instructions for it do
-                faster with large backbones. Pictures whose likeliest class is then less likely
+                faster with large backbones. Images whose likeliest class is then less likely
                 than SURE are asked about again in float32, so that no probability is off by more
                 than about 0.01 and none near a threshold at all.
-            batch_size: pictures per step, at most.
+            batch_size: images per step, at most.
 
         Raises:
             StageError: files are missing or damaged, or do not belong together.
@@ -119,35 +119,35 @@ class Predictor:
             compute_in_bfloat16(again.backbone)
             self._fast = as_function(again)
 
-    def prepare(self, picture: Picture) -> Prepared:
-        """Decodes and resizes a picture.
+    def prepare(self, image: Source) -> Prepared:
+        """Decodes and resizes an image.
 
         Args:
-            picture: a file's path or its bytes; or a PIL picture; or an array (height, width, 3)
+            image: a file's path or its bytes; or a PIL image; or an array (height, width, 3)
                 or (height, width), uint8 or float, in [0, 255].
 
         Raises:
-            ImageError: the bytes give no usable picture.
+            ImageError: the bytes give no usable image.
             OSError: the file cannot be read.
             ValueError, TypeError: no such array, no such thing.
         """
-        if isinstance(picture, str | Path):
-            picture = Path(picture).read_bytes()
-        if isinstance(picture, bytes | bytearray | memoryview):
-            decoded = decode(bytes(picture), self.max_pixels, self.image_size)
+        if isinstance(image, str | Path):
+            image = Path(image).read_bytes()
+        if isinstance(image, bytes | bytearray | memoryview):
+            decoded = decode(bytes(image), self.max_pixels, self.image_size)
             image, box = decoded.image, decoded.box
         else:
-            image = _as_image(picture)
+            image = _as_image(image)
             box = (0.0, 0.0, float(image.width), float(image.height))
         pixels = np.asarray(resize(image, self.image_size, self.resize, box))
         return Prepared(pixels, (box[2] - box[0]) / (box[3] - box[1]))
 
     def ask(self, pixels: np.ndarray, heat_maps: bool | Sequence[bool] = False) -> list[Prediction]:
-        """Predictions of pictures that are prepared.
+        """Predictions of images that are prepared.
 
         Args:
             pixels: uint8 (n, height, width, 3), of the model's size; any n.
-            heat_maps: whether to make them: for all, or for each picture.
+            heat_maps: whether to make them: for all, or for each image.
         """
         wanted = np.broadcast_to(np.asarray(heat_maps, bool), len(pixels))
         found = []
@@ -158,34 +158,34 @@ class Predictor:
             found += map(self.judge, probabilities, heats)
         return found
 
-    def predict(self, pictures: Iterable[Picture], heat_maps: bool = False) -> list[Prediction]:
-        """Predictions of pictures of any kind that `prepare` takes, in order.
+    def predict(self, images: Iterable[Source], heat_maps: bool = False) -> list[Prediction]:
+        """Predictions of images of any kind that `prepare` takes, in order.
 
         Raises:
-            ImageError, OSError, ValueError, TypeError: of the first picture that cannot be used;
+            ImageError, OSError, ValueError, TypeError: of the first image that cannot be used;
                 `stream` goes on instead.
         """
         answers = []
-        for _, answer in self.stream(pictures, heat_maps):
+        for _, answer in self.stream(images, heat_maps):
             if isinstance(answer, Exception):
                 raise answer
             answers.append(answer)
         return answers
 
     def stream(
-        self, pictures: Iterable[Picture], heat_maps: bool = False
-    ) -> Iterator[tuple[Picture, Prediction | ImageError | OSError | ValueError | TypeError]]:
-        """Yields each picture with its prediction, or with the reason why there is none.
+        self, images: Iterable[Source], heat_maps: bool = False
+    ) -> Iterator[tuple[Source, Prediction | ImageError | OSError | ValueError | TypeError]]:
+        """Yields each image with its prediction, or with the reason why there is none.
 
         In order, decoded by several threads, a batch at a time: however many there are, no more
-        than some batches are in memory. `pictures` may be a generator.
+        than some batches are in memory. `images` may be a generator.
         """
-        prepared = cli.parallel_map(self._try, pictures)
+        prepared = cli.parallel_map(self._try, images)
         while batch := list(islice(prepared, self.batch_size)):
             usable = [each.pixels for _, each in batch if isinstance(each, Prepared)]
             answers = iter(self.ask(np.stack(usable), heat_maps) if usable else ())
-            for picture, each in batch:
-                yield picture, next(answers) if isinstance(each, Prepared) else each
+            for image, each in batch:
+                yield image, next(answers) if isinstance(each, Prepared) else each
 
     def judge(self, probabilities: np.ndarray, heat_map: np.ndarray | None = None) -> Prediction:
         """Applies threshold and abstention.
@@ -199,15 +199,15 @@ class Predictor:
         return Prediction(named, max(named, key=named.get), decision, decision is None, heat_map)
 
     def warm_up(self) -> None:
-        """Answers blank pictures once, alone and as a batch, so that no user waits for it."""
+        """Answers blank images once, alone and as a batch, so that no user waits for it."""
         for count in (1, self.batch_size):
             self.ask(np.zeros((count, *self.image_size, 3), np.uint8), heat_maps=True)
 
-    def _try(self, picture: Picture) -> tuple[Picture, Prepared | Exception]:
+    def _try(self, image: Source) -> tuple[Source, Prepared | Exception]:
         try:
-            return picture, self.prepare(picture)
+            return image, self.prepare(image)
         except (ImageError, OSError, ValueError, TypeError) as error:
-            return picture, error
+            return image, error
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maps, float32 (n, h, w, channels), and probabilities, float64 (n, n_classes)."""
@@ -230,25 +230,25 @@ class Predictor:
         return heats
 
 
-def _as_image(picture: Image.Image | np.ndarray) -> Image.Image:
-    if isinstance(picture, Image.Image):
-        return to_rgb(picture)
-    if not isinstance(picture, np.ndarray):
+def _as_image(image: Image.Image | np.ndarray) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    if not isinstance(image, np.ndarray):
         raise TypeError(
             "Expected a path, bytes, a PIL picture or a NumPy array. Received: "
-            f"{type(picture).__name__}"
+            f"{type(image).__name__}"
         )
-    colours = picture.ndim == 3 and picture.shape[2] == 3
-    if not (colours or picture.ndim == 2) or picture.dtype.kind not in "uif" or not picture.size:
+    colours = image.ndim == 3 and image.shape[2] == 3
+    if not (colours or image.ndim == 2) or image.dtype.kind not in "uif" or not image.size:
         raise ValueError(
             "Expected an array (height, width, 3) or (height, width) of numbers in [0, 255]. "
-            f"Received: shape {picture.shape}, {picture.dtype}"
+            f"Received: shape {image.shape}, {image.dtype}"
         )
-    low, high = picture.min(), picture.max()
+    low, high = image.min(), image.max()
     if not (low >= 0 and high <= 255):
         raise ValueError(f"Expected values in [0, 255]. Received: {low:g} to {high:g}")
-    if picture.dtype.kind == "f" and 0 < high <= 1:
+    if image.dtype.kind == "f" and 0 < high <= 1:
         raise ValueError(
             f"Expected values in [0, 255]. Received: {low:g} to {high:g}; multiply by 255"
         )
-    return Image.fromarray(np.rint(picture).astype(np.uint8)).convert("RGB")
+    return Image.fromarray(np.rint(image).astype(np.uint8)).convert("RGB")

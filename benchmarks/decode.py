@@ -2,10 +2,10 @@
 
     python -m benchmarks.decode FOLDER [--side 224] [--resize stretch] [--enlarge 1]
 
-Both ways, from bytes to the resized picture, take turns on every JPEG under FOLDER that is large
+Both ways, from bytes to the resized image, take turns on every JPEG under FOLDER that is large
 enough to be reduced. Measured: three phone photographs of 3024 px to 224 px 5.3 times as fast,
 mean difference 0.15 levels of 255; 573 scraped ones of up to 500 px to 64 px 2.1 times as fast,
-mean 0.26 (0.98 in the worst picture), 99.9 % of all values within 2.5.
+mean 0.26 (0.98 in the worst image), 99.9 % of all values within 2.5.
 """
 
 import argparse
@@ -24,7 +24,7 @@ MAX_PIXELS = 178_956_970
 
 
 def enlarged(data: bytes, factor: int) -> bytes:
-    """The picture `factor` times as wide and high, as a JPEG of quality 90."""
+    """The image `factor` times as wide and high, as a JPEG of quality 90."""
     image = images.decode(data, MAX_PIXELS).image
     stream = io.BytesIO()
     size = (image.width * factor, image.height * factor)

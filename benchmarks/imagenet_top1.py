@@ -1,4 +1,4 @@
-"""Top-1 and top-5 of an EfficientNet-Lite on ImageNet pictures whose class is known by name.
+"""Top-1 and top-5 of an EfficientNet-Lite on ImageNet images whose class is known by name.
 
 Shows that a backbone's weights were read right: a wrong padding, stride or channel order costs
 points here long before it shows on a task of one's own.
@@ -35,33 +35,33 @@ CLASSES_URL = (
 CLASSES_MD5 = "c2c37ea517e94d9795004a39431a14cb"
 
 
-def find_pictures(folder: Path) -> list[tuple[Path, str]]:
-    """Every picture with the name of its class: its folder's, or the id its file begins with.
+def find_images(folder: Path) -> list[tuple[Path, str]]:
+    """Every image with the name of its class: its folder's, or the id its file begins with.
 
     Raises:
-        StageError: no folder, no pictures, or a picture without a class.
+        StageError: no folder, no images, or an image without a class.
     """
     if not folder.is_dir():
         raise StageError(f"Expected a folder of ImageNet pictures. Received: no folder {folder}.")
-    pictures = []
+    images = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         prefix = WORDNET_ID.match(path.name)
         if path.parent != folder:
-            pictures.append((path, path.relative_to(folder).parts[-2]))
+            images.append((path, path.relative_to(folder).parts[-2]))
         elif prefix:
-            pictures.append((path, prefix.group()))
+            images.append((path, prefix.group()))
         else:
             raise StageError(
                 f"Expected the class of {path} in its name (n01440764_tench.JPEG) or in that of "
                 "its folder. Received: neither. Sort the pictures into one folder per class."
             )
-    if not pictures:
+    if not images:
         raise StageError(
             f"Expected pictures ({', '.join(sorted(SUFFIXES))}) under {folder}. Received: none."
         )
-    return pictures
+    return images
 
 
 def class_numbers(names: set[str], classes: Path | None) -> dict[str, int]:
@@ -141,7 +141,7 @@ def download_classes() -> Path:
         ) from error
 
 
-def read_picture(path: Path, side: int) -> np.ndarray:
+def read_image(path: Path, side: int) -> np.ndarray:
     """Short side to side / 0.875, bicubic; then the centre. uint8 RGB `(side, side, 3)`."""
     try:
         with Image.open(path, formats=FORMATS) as opened:
@@ -163,7 +163,7 @@ def batches(paths: list[Path], side: int, size: int) -> Iterator[tuple[np.ndarra
         part = paths[start : start + size]
         batch = np.zeros((size, side, side, 3), "float32")
         for row, path in enumerate(part):
-            batch[row] = read_picture(path, side)
+            batch[row] = read_image(path, side)
         yield batch, len(part)
 
 
@@ -181,16 +181,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--classes", type=Path, help="an imagenet_class_index.json")
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args(argv)
-    pictures = find_pictures(options.folder)
-    numbers = class_numbers({name for _, name in pictures}, options.classes)
-    labels = np.array([numbers[name] for _, name in pictures])
+    images = find_images(options.folder)
+    numbers = class_numbers({name for _, name in images}, options.classes)
+    labels = np.array([numbers[name] for _, name in images])
 
     side = VARIANTS[options.backbone].size
     model = build_efficientnet_lite(options.backbone, (side, side), include_top=True)
-    size = max(1, min(options.batch_size, len(pictures)))
+    size = max(1, min(options.batch_size, len(images)))
     model.predict_on_batch(np.zeros((size, side, side, 3), "float32"))  # traces, outside the clock
     seconds, scored = 0.0, []
-    paths = [path for path, _ in pictures]
+    paths = [path for path, _ in images]
     total = -(-len(paths) // size)
     for batch, count in progress(batches(paths, side, size), "predict", total, "batch"):
         start = time.perf_counter()

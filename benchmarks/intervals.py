@@ -14,7 +14,7 @@ from stages.evaluate.intervals import Judged
 from stages.evaluate.resampling import Resamples
 from stages.evaluate.scores import HEADLINE, Scorer
 
-# Pictures of each class, distance of the scores in standard deviations, near copies in a group.
+# Images of each class, distance of the scores in standard deviations, near copies in a group.
 KINDS = {
     "49 and 9 pictures": ([49, 9], 3.0, 1),
     "49 and 9, harder": ([49, 9], 2.0, 1),
@@ -35,7 +35,7 @@ def draw(counts, distance, seed, cluster=1, alike=0.9, scale=1.5):
     with six decimals.
 
     Args:
-        counts: pictures of each class.
+        counts: images of each class.
         distance: in standard deviations.
         seed: of the draw.
         cluster: near copies in a group.

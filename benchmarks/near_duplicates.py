@@ -3,10 +3,10 @@
     python -m benchmarks.near_duplicates FOLDER [--planted 602] [--seed 0] [--show DIR]
     python -m benchmarks.near_duplicates --scale 100000
 
-The first form adds copies of known kinds to the pictures of any folder and prints how many are
+The first form adds copies of known kinds to the images of any folder and prints how many are
 found. FOLDER may hold copies of its own: pairs found that were not planted are counted against
 the precision, and --show draws them side by side for a person to judge. The second form prints
-the time of the whole search on N synthetic pictures, a tenth of them near copies, and that of the
+the time of the whole search on N synthetic images, a tenth of them near copies, and that of the
 hash search for N hashes as a share of comparing all pairs in the same run.
 """
 
@@ -65,7 +65,7 @@ def stamp(image: Image.Image) -> Image.Image:
     return stamped
 
 
-# How each kind changes the picture, and the JPEG quality that it is saved with.
+# How each kind changes the image, and the JPEG quality that it is saved with.
 KINDS = {
     "exact": (None, None),
     "quality 50": (lambda image: image, 50),
@@ -78,7 +78,7 @@ KINDS = {
 
 
 def plant(content: bytes, kind: str) -> bytes:
-    """A copy, as the bytes of a file, of the picture whose file has the bytes `content`."""
+    """A copy, as the bytes of a file, of the image whose file has the bytes `content`."""
     change, quality = KINDS[kind]
     if change is None:
         return content
@@ -88,13 +88,13 @@ def plant(content: bytes, kind: str) -> bytes:
 
 
 def decode(content: bytes) -> Image.Image:
-    """RGB picture, upright."""
+    """RGB image, upright."""
     with Image.open(io.BytesIO(content)) as image:
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Bytes of each picture by its path; files that are not whole pictures are left out."""
+    """Bytes of each image by its path; files that are not whole images are left out."""
     contents = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
@@ -225,7 +225,7 @@ def print_scores(tool: str, found: set, truth: dict, origin: list[int], seconds:
 
 
 def draw_pairs(contents: list[bytes], names: list[str], pairs: list, folder: Path) -> None:
-    """Writes one PNG a pair, the two pictures side by side, at most 200 of them."""
+    """Writes one PNG a pair, the two images side by side, at most 200 of them."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, pair in enumerate(pairs[:200]):
         sheet = Image.new("RGB", (610, 300))
@@ -247,7 +247,7 @@ def brute_force(queries: np.ndarray, base: np.ndarray, distance: int) -> int:
 
 
 def synthetic(number: int, seed: int) -> Image.Image:
-    """A picture of soft shapes and fine grain, unlike that of any other number."""
+    """An image of soft shapes and fine grain, unlike that of any other number."""
     rng = np.random.default_rng([seed, number])
     coarse = Image.fromarray(rng.integers(0, 256, (9, 9), np.uint8))
     shapes = np.asarray(coarse.resize((96, 96), Image.Resampling.BICUBIC), np.int16)
@@ -256,7 +256,7 @@ def synthetic(number: int, seed: int) -> Image.Image:
 
 
 def report_whole_search(n: int, seed: int) -> None:
-    """Prints the time and the recall of `find_groups` on n pictures, every tenth a near copy."""
+    """Prints the time and the recall of `find_groups` on n images, every tenth a near copy."""
 
     def mark(number: int):
         if number % 10:

@@ -61,7 +61,7 @@ def calibration_error(y_true: np.ndarray, probabilities: np.ndarray) -> float:
 def chance_error(confidence: np.ndarray, unit: np.ndarray) -> float:
     """The calibration error to be expected by chance alone, if confidences were exactly right.
 
-    Then the gap of a bin has the variance of its pictures' p (1 - p), and its size the mean
+    Then the gap of a bin has the variance of its images' p (1 - p), and its size the mean
     sqrt(2 / pi) of the deviation, as of a normal number; near copies are right or wrong together.
 
     Args:
@@ -77,7 +77,7 @@ def chance_error(confidence: np.ndarray, unit: np.ndarray) -> float:
 
 
 def brier_score(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean over pictures of the squared distance to the true class's unit vector, 0 to 2.
+    """Mean over images of the squared distance to the true class's unit vector, 0 to 2.
 
     Brier 1950, "Verification of forecasts expressed in terms of probability", eq. 2: the sum over
     all classes, so twice what is common for two classes.
@@ -117,11 +117,11 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 def fit_temperature(y_true: np.ndarray, logits: np.ndarray) -> float:
     """The temperature with the lowest cross-entropy, within LIMITS, drawn a little towards 1.
 
-    The paper's fit alone has no answer where every picture is right (the colder the better) and
-    runs to an extreme where one or two are wrong: on 64 simulated pictures of a calibrated model
-    it raised the loss of new pictures by 0.03 (of 0.20) on average and 0.78 at worst. So its sum
+    The paper's fit alone has no answer where every image is right (the colder the better) and
+    runs to an extreme where one or two are wrong: on 64 simulated images of a calibrated model
+    it raised the loss of new images by 0.03 (of 0.20) on average and 0.78 at worst. So its sum
     of losses gets a penalty, log(T)^2 / (2 PULL^2), as from a log-normal prior: then 0.003 and
-    0.014. With T = 2.5 to be found it takes off 0.06 of 0.29 there, and on 600 pictures the
+    0.014. With T = 2.5 to be found it takes off 0.06 of 0.29 there, and on 600 images the
     penalty changes the result by less than 0.001.
 
     Args:

@@ -1,4 +1,4 @@
-"""One vector per picture: the mean over positions of what the backbone makes of it."""
+"""One vector per image: the mean over positions of what the backbone makes of it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ def write_embeddings(path: Path, parts: Iterable[np.ndarray], n: int) -> None:
     Args:
         path: the file.
         parts: float (m, channels) each, n rows together, in the order of the dataset.
-        n: number of pictures, at least one.
+        n: number of images, at least one.
     """
     start = 0
     with atomic_file(path) as temporary:

@@ -1,15 +1,15 @@
-"""Heat maps as arrays: enlarged, laid over pictures, and two that know nothing of the model."""
+"""Heat maps as arrays: enlarged, laid over images, and two that know nothing of the model."""
 
 import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
 COLOUR_MAP = "turbo"  # of matplotlib: dark blue through green to red
-BLOB = 0.25  # standard deviation of the centre blob, in heights and widths of the picture
+BLOB = 0.25  # standard deviation of the centre blob, in heights and widths of the image
 
 
 def enlarge(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A heat map at the size of its picture, linear between the cells' centres.
+    """A heat map at the size of its image, linear between the cells' centres.
 
     Args:
         heat: float (h, w).
@@ -23,12 +23,12 @@ def enlarge(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def overlay(pixels: np.ndarray, heat: np.ndarray, opacity: float) -> np.ndarray:
-    """Lays a heat map over a picture.
+    """Lays a heat map over an image.
 
     Args:
         pixels: uint8 (height, width, 3).
         heat: float (h, w) in [0, 1], of any smaller size.
-        opacity: of the heat where it is 1; where it is 0 the picture shows as it is.
+        opacity: of the heat where it is 1; where it is 0 the image shows as it is.
 
     Returns:
         uint8 (height, width, 3).

@@ -1,7 +1,7 @@
 """From a file's bytes to RGB pixels: the one decode-and-resize path of pipeline and serving.
 
 Decoders differ (TensorFlow's and Pillow's JPEGs by up to 4 levels, their resizes by up to 98 at
-edges), so every picture, whether trained on, evaluated or served, comes through `load_pixels`.
+edges), so every image, whether trained on, evaluated or served, comes through `load_pixels`.
 There a JPEG much larger than the size wanted is decoded at a fraction of its size, which libjpeg
 does inside the inverse transform: benchmarks/decode.py measures what that saves and changes.
 """
@@ -17,12 +17,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 # By content, never by file name. An allow-list, because Pillow would start Ghostscript for an EPS
 # named .jpg. "JPEG" and not "MPO": the latter raises KeyError on other files, and the former
-# opens the first picture of an MPO.
+# opens the first image of an MPO.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
-# How files of allowed formats begin: what starts so and does not open is a damaged picture.
+# How files of allowed formats begin: what starts so and does not open is a damaged image.
 _ALLOWED_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
-# How picture files of other formats begin: offset and bytes.
+# How image files of other formats begin: offset and bytes.
 _OTHER_MAGIC = (
     *((4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"crx ")),
     (0, b"8BPS"),  # Photoshop
@@ -60,10 +60,10 @@ _DAMAGE = (
 
 
 class ImageError(ValueError):
-    """A file that gives no usable picture.
+    """A file that gives no usable image.
 
     Attributes:
-        reason: one of tables.REASONS.
+        reason: one of `reasons.REASONS`.
         detail: what exactly is wrong, for people.
     """
 
@@ -75,7 +75,7 @@ class ImageError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Decoded:
-    """A picture and what its file said.
+    """An image and what its file said.
 
     Attributes:
         image: RGB, upright, transparency composed on white.
@@ -83,7 +83,7 @@ class Decoded:
         height: px of `image`.
         format: one of FORMATS.
         mode: Pillow's mode of the file, before the conversion to RGB.
-        box: (left, upper, right, lower) in px of `image`, what of it shows the picture. All,
+        box: (left, upper, right, lower) in px of `image`, what of it shows the image. All,
             except where a JPEG was reduced: 1023 px at an eighth are 127.875 px of 128.
     """
 
@@ -96,7 +96,7 @@ class Decoded:
 
 
 def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = None) -> Decoded:
-    """Decodes a whole picture; of an animation the first frame.
+    """Decodes a whole image; of an animation the first frame.
 
     Args:
         data: the file's bytes.
@@ -142,7 +142,7 @@ def _reduce(image: Image.Image, image_size: tuple[int, int]) -> tuple[float, flo
     """Has an opened JPEG decoded at a fraction of its size; does nothing to other formats.
 
     Returns:
-        What of the upright, reduced picture's margins shows nothing: left, upper, right and
+        What of the upright, reduced image's margins shows nothing: left, upper, right and
         lower, each below 1 px, because a fraction of a pixel is rounded up to a whole one.
     """
     orientation = 1
@@ -162,7 +162,7 @@ def _reduce(image: Image.Image, image_size: tuple[int, int]) -> tuple[float, flo
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow picture as RGB: 16 bits scaled to 8, transparency on white, EXIF-rotated."""
+    """Any Pillow image as RGB: 16 bits scaled to 8, transparency on white, EXIF-rotated."""
     # EXIF that cannot be parsed says nothing about the orientation; the pixels are whole.
     with contextlib.suppress(_DAMAGE):
         image = ImageOps.exif_transpose(image)
@@ -189,7 +189,7 @@ def resize(
     how: str,
     box: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    """Resizes an RGB picture with antialiasing (bicubic, support scaled with the reduction).
+    """Resizes an RGB image with antialiasing (bicubic, support scaled with the reduction).
 
     Args:
         image: RGB.
@@ -219,7 +219,7 @@ def resize(
 
 
 def load_pixels(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Image.Image:
-    """A file's bytes as the picture that the model sees: RGB, `image_size`, values 0 to 255.
+    """A file's bytes as the image that the model sees: RGB, `image_size`, values 0 to 255.
 
     Raises:
         ImageError: as `decode`.

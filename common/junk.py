@@ -1,4 +1,4 @@
-"""Files that nobody put into a picture set on purpose."""
+"""Files that nobody put into an image set on purpose."""
 
 from pathlib import PurePosixPath
 

@@ -30,6 +30,13 @@ from common.schema import (
     Train,
 )
 
+# Names of earlier releases, which files of old commits and experiments have.
+RENAMED = {
+    "diagnose.pictures": "images",
+    "diagnose.label_pictures": "label_images",
+    "gradcam.faithfulness_pictures": "faithfulness_images",
+}
+
 
 class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -59,7 +66,7 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _frozen_backbones_see_one_picture_at_a_time(self):
+    def _frozen_backbones_see_one_image_at_a_time(self):
         mixed = {name: getattr(self.augment, name) for name in ("mixup", "cutmix")}
         asked = ", ".join(f"augment.{name} {value:g}" for name, value in mixed.items() if value)
         if asked and self.model.trainable == "none":
@@ -113,10 +120,23 @@ def check_params(content: Any, source: str) -> Params:
         StageError: as `read_params`.
     """
     try:
-        return Params.model_validate(content)
+        return Params.model_validate(_with_todays_names(content))
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _described(error.errors()))
         raise StageError(f"{source} has parameters that cannot be used:\n{lines}") from None
+
+
+def _with_todays_names(content: Any) -> Any:
+    """The content with RENAMED parameters under their new names, where these are not set."""
+    if not isinstance(content, dict):
+        return content
+    content = dict(content)
+    for path, new in RENAMED.items():
+        section, _, old = path.partition(".")
+        values = content.get(section)
+        if isinstance(values, dict) and old in values and new not in values:
+            content[section] = {new if key == old else key: v for key, v in values.items()}
+    return content
 
 
 def _described(items: list[dict[str, Any]]) -> list[str]:

@@ -230,17 +230,17 @@ class Evaluate(Section):
 
 
 class Diagnose(Section):
-    pictures: Annotated[int, Field(ge=1, le=200)]
+    images: Annotated[int, Field(ge=1, le=200)]
     unsure_hits: Annotated[int, Field(ge=1)]
     folds: Annotated[int, Field(ge=2, le=20)]
-    label_pictures: Annotated[int, Field(ge=2)]
+    label_images: Annotated[int, Field(ge=2)]
     plane_points: Annotated[int, Field(ge=10, le=20_000)]
 
 
 class Gradcam(Section):
     layer: Name | list[Name | None] | None
     methods: Annotated[list[Literal["gradcam", "gradcam_pp", "eigencam"]], Field(min_length=1)]
-    faithfulness_pictures: Annotated[int, Field(ge=0, le=10_000)]
+    faithfulness_images: Annotated[int, Field(ge=0, le=10_000)]
     per_class: Annotated[int, Field(ge=1, le=50)]
     opacity: Annotated[float, Field(ge=0, le=1)]
 

@@ -16,29 +16,15 @@ import pyarrow.parquet as pq
 
 from common.errors import StageError
 from common.files import atomic_file
+from common.reasons import REASONS
 
 SPLITS = ("train", "val", "test")
 
-# Why clean drops a file: a closed vocabulary.
-REASONS = (
-    "empty",
-    "not_an_image",
-    "unsupported_format",
-    "truncated",
-    "too_small",
-    "too_large",
-    "bad_aspect",
-    "no_content",
-    "exact_duplicate",
-    "near_duplicate",
-    "label_conflict",
-)
-
-# What quality.py measures of each picture, and what it flags by that. Flags reject nothing.
+# What quality.py measures of each image, and what it flags by that. Flags reject nothing.
 MEASURES = ("sharpness", "brightness", "contrast", "colourfulness", "size_ratio")
 FLAGS = ("blurry", "dark", "bright", "low_contrast", "grey", "odd_size")
 
-# One row per picture kept by clean, sorted by path.
+# One row per image kept by clean, sorted by path.
 MANIFEST = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),  # first 16 hex of the file's sha256
@@ -60,7 +46,7 @@ MANIFEST = pa.schema(
 REJECTED_COLUMNS = ["path", "label", "reason", "detail", "kept_path"]
 LEAKS_COLUMNS = ["path", "label", "split", "group", "other_path", "other_split", "action"]
 
-# One row per picture; `image` is the layout that Hugging Face datasets reads as a picture. Fields
+# One row per image; `image` is the layout that Hugging Face datasets reads as an image. Fields
 # are nullable, though none is null: it ignores the features of others.
 DATASET_FIELDS = [
     pa.field(
@@ -107,7 +93,7 @@ def write_rejected(path: Path, rows: list[dict]) -> None:
     """Writes the reject table sorted by path; `reason` must be one of REASONS."""
     unknown = sorted({row["reason"] for row in rows} - set(REASONS))
     if unknown:
-        raise ValueError(f"Expected reasons among {REASONS}. Received: {unknown}")
+        raise ValueError(f"Expected reasons among {tuple(REASONS)}. Received: {unknown}")
     _write_csv(path, pd.DataFrame(rows, columns=REJECTED_COLUMNS).sort_values("path"))
 
 
@@ -121,30 +107,55 @@ def write_leaks(path: Path, rows: list[dict]) -> None:
     _write_csv(path, pd.DataFrame(rows, columns=LEAKS_COLUMNS))
 
 
-def dataset_schema(class_names: list[str]) -> pa.Schema:
-    """Schema of the dataset; its metadata name the classes, as Hugging Face datasets expects."""
+class Preprocessing(NamedTuple):
+    """How the images of a dataset came to their size, and so must those that a model is asked.
+
+    Attributes:
+        image_size: (height, width) in px.
+        resize: "stretch", "crop" or "pad", as `images.resize` takes it.
+        max_pixels: limit on width x height of a file.
+    """
+
+    image_size: tuple[int, int]
+    resize: str
+    max_pixels: int
+
+
+def dataset_schema(class_names: list[str], preprocessing: Preprocessing) -> pa.Schema:
+    """Schema of the dataset; its metadata name the classes, as Hugging Face datasets expects.
+
+    Beside them, under `preprocessing`, stands how its images came to their size, as JSON.
+    """
     features = {
         "image": {"_type": "Image"},
         "image_id": {"dtype": "string", "_type": "Value"},
         "label": {"names": class_names, "_type": "ClassLabel"},
         "group": {"dtype": "int64", "_type": "Value"},
     }
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    metadata = {
+        "huggingface": json.dumps({"info": {"features": features}}),
+        "preprocessing": json.dumps(preprocessing._asdict()),
+    }
     return pa.schema(DATASET_FIELDS, metadata=metadata)
 
 
 def write_dataset(
-    folder: Path, class_names: list[str], rows: Iterable[dict], batch: int = 256
+    folder: Path,
+    class_names: list[str],
+    preprocessing: Preprocessing,
+    rows: Iterable[dict],
+    batch: int = 256,
 ) -> int:
     """Streams rows into `folder/part-00000.parquet`; returns how many.
 
     Args:
         folder: data/dataset/<split>.
         class_names: in the order of the label index.
+        preprocessing: how the images came to their size.
         rows: dicts with `png` (bytes), `path`, `image_id`, `label` (int), `group`.
         batch: rows held in memory and written as one row group.
     """
-    schema = dataset_schema(class_names)
+    schema = dataset_schema(class_names, preprocessing)
     count = 0
     with (
         atomic_file(Path(folder) / "part-00000.parquet") as temporary,
@@ -168,7 +179,8 @@ class Dataset:
 
     Attributes:
         class_names: in the order of the label index.
-        n: number of pictures.
+        preprocessing: how the images came to their size.
+        n: number of images.
         image_id: object (n,).
         path: object (n,), relative to data/raw.
         label: int64 (n,), index into class_names.
@@ -185,6 +197,7 @@ class Dataset:
         _check_columns(self.files[0], schema.names, [field.name for field in DATASET_FIELDS])
         info = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         self.class_names: list[str] = info["label"]["names"]
+        self.preprocessing = _read_preprocessing(self.files[0], schema)
         columns = ["image_id", "label", "group", "image.path"]
         parts = [pq.ParquetFile(file).read(columns=columns) for file in self.files]
         table = pa.concat_tables(parts)
@@ -195,14 +208,14 @@ class Dataset:
         self.n = len(self.label)
 
     def png_batches(self, size: int) -> Iterator[list[bytes]]:
-        """Yields lists of at most `size` encoded pictures, in row order, each row once."""
+        """Yields lists of at most `size` encoded images, in row order, each row once."""
         for file in self.files:
             with pq.ParquetFile(file) as parquet:
                 for batch in parquet.iter_batches(batch_size=size, columns=["image.bytes"]):
                     yield batch.column("image").field("bytes").to_pylist()
 
     def png_at(self, rows: Iterable[int]) -> dict[int, bytes]:
-        """Encoded pictures of a few rows, by row number; reads only their row groups."""
+        """Encoded images of a few rows, by row number; reads only their row groups."""
         wanted = sorted({int(row) for row in rows})
         found: dict[int, bytes] = {}
         start = 0
@@ -217,6 +230,17 @@ class Dataset:
                         found |= {row: column[row - start].as_py() for row in here}
                     start += length
         return found
+
+
+def _read_preprocessing(file: Path, schema: pa.Schema) -> Preprocessing:
+    try:
+        content = json.loads(schema.metadata[b"preprocessing"])
+        return Preprocessing(**content | {"image_size": tuple(content["image_size"])})
+    except KeyError:
+        raise StageError(
+            f"Expected {file} to tell how its images were resized. Received: a file of an earlier "
+            "release. Run `dvc repro split`."
+        ) from None
 
 
 class Sampling(NamedTuple):
@@ -281,7 +305,7 @@ class Predictions(NamedTuple):
 
     @property
     def n(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         return len(self.label)
 
 
@@ -290,7 +314,7 @@ def write_predictions(
     dataset: Dataset | Predictions,
     probabilities: np.ndarray,
 ) -> None:
-    """Writes one row per picture of `dataset`, in its order.
+    """Writes one row per image of `dataset`, in its order.
 
     Args:
         path: the CSV.
@@ -348,10 +372,10 @@ def read_own_predictions(source: Path | BinaryIO, name: str) -> Predictions:
 
 
 def read_checked_predictions(path: Path, split: Dataset) -> Predictions:
-    """The predictions of a split, after making sure that each of its pictures is there once.
+    """The predictions of a split, after making sure that each of its images is there once.
 
     Raises:
-        StageError: they are of other pictures.
+        StageError: they are of other images.
     """
     found = read_own_predictions(path, str(path))
     same = found.class_names == split.class_names and found.n == split.n
@@ -364,7 +388,7 @@ def read_checked_predictions(path: Path, split: Dataset) -> Predictions:
 
 
 def write_listing(path: Path, rows: pd.DataFrame, columns: list[str]) -> None:
-    """Writes pictures to act on, in the order of `rows`, with four decimals."""
+    """Writes images to act on, in the order of `rows`, with four decimals."""
     _check_columns("the rows to be written", list(rows.columns), columns)
     _write_csv(path, rows[columns], float_format="%.4f")
 

@@ -14,7 +14,7 @@ def attention_maps(head: keras.Model, maps: np.ndarray) -> np.ndarray | None:
     Returns:
         float32 (n, height, width). Of gam the mean over channels. Of mha what the position gets
         of all positions' attention: the mean over heads and queries of the scores (Vaswani et al.
-        2017, eq. 1, the softmax), which add up to 1 over the picture. None where the attention
+        2017, eq. 1, the softmax), which add up to 1 over the image. None where the attention
         has no weight per position: none and se.
     """
     layer = find_layer(head, "attention_weights")
@@ -54,7 +54,7 @@ def find_layer(head: keras.Model, name: str) -> keras.Layer | None:
 
 
 def stretch(weights: np.ndarray) -> np.ndarray:
-    """Each picture's weights from 0 (its smallest) to 1 (its largest); all 0 where they are equal.
+    """Each image's weights from 0 (its smallest) to 1 (its largest); all 0 where they are equal.
 
     Args:
         weights: float (n, height, width).

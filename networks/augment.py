@@ -1,6 +1,6 @@
-"""Random views of training pictures, from Keras layers; ours where Keras has none or errs.
+"""Random views of training images, from Keras layers; ours where Keras has none or errs.
 
-Checked on Keras 3.15.1, eagerly and inside tf.function: each layer draws anew for every picture of
+Checked on Keras 3.15.1, eagerly and inside tf.function: each layer draws anew for every image of
 a batch, and repeats for a seed.
 """
 
@@ -18,9 +18,9 @@ Mixer = Callable[[keras.KerasTensor, keras.KerasTensor], tuple]
 
 
 class RandomResizedCrop(layers.Layer):
-    """Cuts a window out of each picture and enlarges it to the picture's size.
+    """Cuts a window out of each image and enlarges it to the image's size.
 
-    Height and width of the window are drawn for themselves, from `1 - most` to 1 of the picture's,
+    Height and width of the window are drawn for themselves, from `1 - most` to 1 of the image's,
     then its place. Keras's own RandomCrop has one size, and one place for the whole batch. The
     corners of the window are centres of pixels, so that nothing outside of it is ever read.
     """
@@ -72,9 +72,9 @@ class _Colours(layers.Layer):
 
 
 class CutMix:
-    """Pastes a part of another picture of the batch into each one, and mixes labels by its area.
+    """Pastes a part of another image of the batch into each one, and mixes labels by its area.
 
-    Yun et al. 2019, "CutMix", eq. 1 and 2: the part covers 1 - share of the picture, share drawn
+    Yun et al. 2019, "CutMix", eq. 1 and 2: the part covers 1 - share of the image, share drawn
     from Beta(alpha, alpha); its middle is anywhere, and what falls outside is cut off. The labels
     take the area that is then left, counted in pixels. Keras's CutMix draws another alpha below
     the given one each time, refuses alpha above 1, never cuts parts off, and takes the area before
@@ -112,13 +112,13 @@ def _within(length: int, middle, side):
 
 
 def chosen_steps(augment: Augment) -> list[str]:
-    """Names of the parameters of `augment` that change single pictures, where they do."""
+    """Names of the parameters of `augment` that change single images, where they do."""
     others = ("views", "mixup", "cutmix")
     return [name for name, value in augment.model_dump().items() if value and name not in others]
 
 
 def build_augmenter(augment: Augment, seed: int) -> keras.Sequential:
-    """Builds the random transformations that `augment` asks for, one picture at a time.
+    """Builds the random transformations that `augment` asks for, one image at a time.
 
     Args:
         augment: the section of params.yaml.
@@ -126,7 +126,7 @@ def build_augmenter(augment: Augment, seed: int) -> keras.Sequential:
 
     Returns:
         A model: float32 pixels `(batch, height, width, 3)`, RGB, [0, 255], in and out. It acts
-        only when called with training=True. What turns or shifts into the picture from outside
+        only when called with training=True. What turns or shifts into the image from outside
         is a mirror image of its edge.
     """
     steps = []
@@ -157,7 +157,7 @@ def build_augmenter(augment: Augment, seed: int) -> keras.Sequential:
         # A factor of 1 is half a circle either way.
         steps.append(_Colours(layers.RandomHue(2 * augment.hue, (0, 1), seed=seed + 9)))
     if augment.erasing:
-        # One number would be the largest of chances, drawn anew for each picture: half of it on
+        # One number would be the largest of chances, drawn anew for each image: half of it on
         # average. The default paint is normal noise whose lower half is cut off to black.
         chance = (augment.erasing, augment.erasing)
         steps.append(layers.RandomErasing(chance, fill_value=PAINT, seed=seed + 10))
@@ -169,11 +169,11 @@ def _around_one(change: float) -> tuple[float, float]:
 
 
 def build_mixer(augment: Augment, seed: int) -> Mixer | None:
-    """Builds what blends the pictures of a batch, and their labels, with each other.
+    """Builds what blends the images of a batch, and their labels, with each other.
 
     Args:
         augment: the section of params.yaml; mixup (Zhang et al. 2018, "mixup", eq. 1, from Keras)
-            and cutmix are the alphas of shares drawn from Beta(alpha, alpha) for each picture.
+            and cutmix are the alphas of shares drawn from Beta(alpha, alpha) for each image.
         seed: the generators start beyond those of `build_augmenter`, which may have the same.
 
     Returns:

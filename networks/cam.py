@@ -31,11 +31,11 @@ from networks.parts import class_scores, layer_maps, networks_of
 
 
 class Seen(NamedTuple):
-    """What heat maps are made of, for n pictures.
+    """What heat maps are made of, for n images.
 
     Attributes:
         maps: of each network: float32 (n, h, w, channels), at grids of their own.
-        gradients: of each picture's class score with respect to them, of the same shapes.
+        gradients: of each image's class score with respect to them, of the same shapes.
         head_maps: float32 (n, h, w, channels), what the head takes.
     """
 
@@ -176,7 +176,7 @@ METHODS: dict[str, Callable[[Seen], tf.Tensor]] = {
 
 
 def heat_map(method: str, seen: Seen) -> np.ndarray:
-    """The heat map of each picture by one of METHODS.
+    """The heat map of each image by one of METHODS.
 
     Returns:
         float32 (n, h, w) in [0, 1], of the smallest grid of the maps; the largest value is 1, or

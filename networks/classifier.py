@@ -26,8 +26,8 @@ class Classifier:
         head: its second part: maps in, probabilities out.
         class_names: in the order of the probabilities.
         image_size: (height, width) in px.
-        resize: how pictures were brought to that size: stretch, crop or pad.
-        max_pixels: limit on the pictures' width x height.
+        resize: how images were brought to that size: stretch, crop or pad.
+        max_pixels: limit on the images' width x height.
         frozen: whether the backbone is as it was when the maps were cached.
     """
 

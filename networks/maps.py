@@ -1,4 +1,4 @@
-"""Maps of a frozen backbone: computed once per picture and view, kept on disk, read by batch."""
+"""Maps of a frozen backbone: computed once per image and view, kept on disk, read by batch."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,16 +39,16 @@ def write_maps(
     views: int,
     batch_size: int,
 ) -> tuple[int, ...]:
-    """Runs every picture of a split through the backbone, `views` times.
+    """Runs every image of a split through the backbone, `views` times.
 
     Args:
         path: the .npy file, float16 `(n, views, height, width, channels)`, row by row as in
             `dataset`; written as a stream.
         backbone: pixels in, maps out.
         dataset: the split.
-        augmenter: makes views 1 and up; view 0 is the picture as it is.
+        augmenter: makes views 1 and up; view 0 is the image as it is.
         views: at least 1.
-        batch_size: pictures per step.
+        batch_size: images per step.
 
     Returns:
         The array's shape.

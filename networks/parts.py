@@ -51,7 +51,7 @@ def blocks_of(network: keras.Model) -> list[list[keras.Layer]]:
 def set_trainable(backbone: keras.Model, trainable: str | int, weights: str | list[str]) -> None:
     """Decides which weights of a backbone `fit` changes. Compile after it, not before.
 
-    Batch normalisation of networks with pretrained weights is never trained: the few pictures of
+    Batch normalisation of networks with pretrained weights is never trained: the few images of
     a small set and small batches make its statistics worse. `trainable=False` is the way, since
     Keras then also lets it normalise by its stored statistics; `training=False` at the call
     would not do, for a functional model hands its own `training` down to all layers.

@@ -1,4 +1,4 @@
-"""Pictures as the input of a network that is tuned: decoded, batched and predicted as a stream."""
+"""Images as the input of a network that is tuned: decoded, batched and predicted as a stream."""
 
 import mmap
 import tempfile
@@ -14,20 +14,20 @@ from common.images import decode_png
 from common.tables import Dataset, Sampling
 
 
-class PackedPictures:
-    """The encoded pictures of a split in one file, to be read in any order.
+class PackedImages:
+    """The encoded images of a split in one file, to be read in any order.
 
     Parquet gives whole row groups: a shuffled batch of 32 would read most of the dataset. The
     file has no name and is gone with this object, or when the process ends, however it ends.
     """
 
     def __init__(self, dataset: Dataset, folder: Path, batch: int = 256):
-        """Copies the pictures.
+        """Copies the images.
 
         Args:
             dataset: the split.
             folder: on whose disk the copy is made; not a folder in memory. Made if need be.
-            batch: pictures copied at a time.
+            batch: images copied at a time.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 lives as long as this
@@ -41,7 +41,7 @@ class PackedPictures:
         self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def __getitem__(self, row: int) -> bytes:
-        """The encoded picture of a row of the dataset."""
+        """The encoded image of a row of the dataset."""
         return self._bytes[self._ends[row - 1] if row else 0 : self._ends[row]]
 
 
@@ -53,7 +53,7 @@ class PixelBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        pictures: PackedPictures,
+        images: PackedImages,
         label: np.ndarray,
         n_classes: int,
         sampling: Sampling,
@@ -61,7 +61,7 @@ class PixelBatches(keras.utils.PyDataset):
         seed: int,
     ):
         """Args:
-        pictures: of the split.
+        images: of the split.
         label: int (n,).
         n_classes: width of the one-hot labels.
         sampling: the rows of an epoch; repeats are told apart by the augmentation at each step.
@@ -69,7 +69,7 @@ class PixelBatches(keras.utils.PyDataset):
         seed: of the shuffles.
         """
         super().__init__(workers=1)  # in order: the threads are below
-        self.pictures, self.sampling = pictures, sampling
+        self.images, self.sampling = images, sampling
         self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
         self.batch_size, self.seed = batch_size, seed
         self.epoch = -1  # Keras begins the first epoch too
@@ -100,7 +100,7 @@ class PixelBatches(keras.utils.PyDataset):
 
     def _decode(self, index: int) -> np.ndarray:
         rows = self.sampling.rows[self._chosen(index)]
-        return np.stack([decode_png(self.pictures[row]) for row in rows])
+        return np.stack([decode_png(self.images[row]) for row in rows])
 
 
 def pixel_batches(
@@ -110,10 +110,10 @@ def pixel_batches(
     seed: int,
     folder: Path,
 ) -> dict[str, PixelBatches]:
-    """Batches of pixels of each split; copies of the pictures lie on the disk of `folder`."""
+    """Batches of pixels of each split; copies of the images lie on the disk of `folder`."""
     return {
         name: PixelBatches(
-            PackedPictures(split, folder),
+            PackedImages(split, folder),
             split.label,
             len(split.class_names),
             sampling[name],
@@ -127,12 +127,12 @@ def pixel_batches(
 def answer_pixels(
     model: keras.Model, dataset: Dataset, batch_size: int, what: str = "predicting"
 ) -> Iterator[np.ndarray]:
-    """Yields what a model says of the pictures, batch by batch, in the order of the dataset.
+    """Yields what a model says of the images, batch by batch, in the order of the dataset.
 
     Args:
         model: float32 pixels `(batch, height, width, 3)` in [0, 255] in.
         dataset: read as a stream.
-        batch_size: pictures per step.
+        batch_size: images per step.
         what: beside the progress bar.
     """
 
@@ -153,7 +153,7 @@ def predict_pixels(model: keras.Model, dataset: Dataset, batch_size: int) -> np.
 
 
 def pool_pixels(backbone: keras.Model, dataset: Dataset, batch_size: int) -> Iterator[np.ndarray]:
-    """Yields the mean over positions of the pictures' maps: float32 (m, channels) each."""
+    """Yields the mean over positions of the images' maps: float32 (m, channels) each."""
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
     model = keras.Model(backbone.input, pooled)
     return answer_pixels(model, dataset, batch_size, "embedding")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.pipeline import SMALL, THREADS, Run, write_params, write_pictures
+from tests.helpers.pipeline import SMALL, THREADS, Run, write_images, write_params
 
 # Files that run the whole graph in DVC take minutes each. They begin, so that none of them is left
 # to one process at the end while the other has nothing to do.
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def small_params(tmp_path):
-    """Writes a params.yaml for small pictures; takes further changes."""
+    """Writes a params.yaml for small images; takes further changes."""
 
     def write(**changes) -> Path:
         return write_params(tmp_path / "params.yaml", **(SMALL | changes))
@@ -42,7 +42,7 @@ def whole_run(tmp_path_factory):
     """The whole path, run once on 3 imbalanced classes; look, but do not change it."""
     folder = tmp_path_factory.mktemp("whole")
     params = write_params(folder / "params.yaml", **SMALL)
-    write_pictures(folder / "source", {"cat": 40, "dog": 20, "owl": 12})
+    write_images(folder / "source", {"cat": 40, "dog": 20, "owl": 12})
     whole = Run(folder, params)
     for stage in ("download", "clean", "split", "oversample", "extract"):
         getattr(whole, stage)()

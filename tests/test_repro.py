@@ -1,4 +1,4 @@
-"""The graph under DVC itself, in a copy of the project, on small pictures."""
+"""The graph under DVC itself, in a copy of the project, on small images."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from common.files import read_json
 from tests.helpers.dvc_project import DVC_STAGES, copy_project
-from tests.helpers.pipeline import SMALL, write_params, write_pictures
+from tests.helpers.pipeline import SMALL, write_images, write_params
 
 AFTER_EXTRACT = DVC_STAGES[DVC_STAGES.index("train") :]
 
@@ -24,7 +24,7 @@ def outputs_that_repeat(project) -> dict:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     made = copy_project(tmp_path_factory.mktemp("project") / "copy")
-    write_pictures(made.folder / "data/source", {"cat": 24, "dog": 12})
+    write_images(made.folder / "data/source", {"cat": 24, "dog": 12})
     write_params(made.folder / "params.yaml", **SMALL)
     made.commit("start")
     made.call("git", "tag", "start-of-it")
@@ -194,8 +194,8 @@ def test_forced_runs_repeat_byte_for_byte(project):
     assert {key for key in first if first[key] != second[key]} == set()
 
 
-def test_new_pictures_run_it_all_again(project):
-    write_pictures(project.folder / "data/source/more", {"owl": 6}, start=9)
+def test_new_images_run_it_all_again(project):
+    write_images(project.folder / "data/source/more", {"owl": 6}, start=9)
     shutil.move(project.folder / "data/source/more/owl", project.folder / "data/source/owl")
     (project.folder / "data/source/more").rmdir()
     output = project.call("dvc", "repro", "split")

@@ -1,3 +1,3 @@
-"""What `python -m app.export` is made of: pictures, formats, and the comparison with Keras."""
+"""What `python -m app.export` is made of: images, formats, and the comparison with Keras."""
 
 import networks  # noqa: F401  chooses Keras's backend, and must come before Keras

@@ -1,4 +1,4 @@
-"""The trained model in other formats, each checked against the Keras model on real pictures.
+"""The trained model in other formats, each checked against the Keras model on real images.
 
     python -m app.export --format savedmodel onnx tflite openvino
     python -m app.export --format tflite --quantise int8
@@ -36,13 +36,13 @@ from app.export.formats import (
     require_packages,
 )
 from app.export.quantising import FLOAT_OPS
-from app.export.samples import Pictures, calibration_pictures, dataset_pictures, folder_pictures
+from app.export.samples import Images, calibration_images, dataset_images, folder_images
 from common import cli
 from common.errors import StageError
 from common.files import atomic_folder, read_json, sha256_of, write_json
 from networks.classifier import MODEL_FILE, Classifier, load_classifier
 
-PICTURES = 200
+IMAGES = 200
 CARD = "export.json"
 
 
@@ -54,10 +54,10 @@ def main(argv: list[str] | None = None) -> None:
     names = asked_formats(args)
     require_packages(names)
     classifier = load_classifier(args.model / "classifier")
-    given = {name: pictures_for(name, classifier, args) for name in names}  # before the work
+    given = {name: images_for(name, classifier, args) for name in names}  # before the work
     with source_of(classifier, args) as source:
-        for name, pictures in given.items():
-            print(export(name, source, classifier, pictures, args), flush=True)
+        for name, images in given.items():
+            print(export(name, source, classifier, images, args), flush=True)
     cli.summary("export", f"{len(names)} in {args.out}: {', '.join(names)}")
 
 
@@ -89,10 +89,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="compares on the pictures in this folder instead, which need no labels",
     )
     add(
-        "--pictures",
+        "--images",
+        "--pictures",  # its name in the first release
         type=int,
         metavar="N",
-        help=f"how many to compare on; default: {PICTURES}, all for int8, to measure its accuracy",
+        help=f"how many to compare on; default: {IMAGES}, all for int8, to measure its accuracy",
     )
     add(
         "--bound",
@@ -110,8 +111,8 @@ def asked_formats(args: argparse.Namespace) -> list[str]:
     Raises:
         StageError: flags that do not go together.
     """
-    if args.pictures is not None and args.pictures < 1:
-        raise StageError(f"Expected --pictures of at least 1. Received: {args.pictures}.")
+    if args.images is not None and args.images < 1:
+        raise StageError(f"Expected --images of at least 1. Received: {args.images}.")
     if not args.quantise:
         return list(dict.fromkeys(args.format))
     if "tflite" not in args.format:
@@ -133,26 +134,26 @@ def source_of(classifier: Classifier, args: argparse.Namespace) -> Iterator[Sour
     model = named(classifier.model)
     calibration = None
     if args.quantise:
-        pictures = calibration_pictures(args.dataset, classifier)
-        calibration = lambda: cli.progress(pictures.read(), "calibrating", pictures.n)  # noqa: E731
+        images = calibration_images(args.dataset, classifier)
+        calibration = lambda: cli.progress(images.read(), "calibrating", images.n)  # noqa: E731
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, format="tf_saved_model", verbose=False)
         yield Source(model, Path(folder), calibration)
 
 
-def pictures_for(name: str, classifier: Classifier, args: argparse.Namespace) -> Pictures:
-    """The pictures that a format is checked on."""
-    count = args.pictures or (None if name.endswith("_int8") else PICTURES)
+def images_for(name: str, classifier: Classifier, args: argparse.Namespace) -> Images:
+    """The images that a format is checked on."""
+    count = args.images or (None if name.endswith("_int8") else IMAGES)
     if args.check_folder:
-        return folder_pictures(args.check_folder, classifier, count)
-    return dataset_pictures(args.dataset, classifier, count)
+        return folder_images(args.check_folder, classifier, count)
+    return dataset_images(args.dataset, classifier, count)
 
 
 def export(
     name: str,
     source: Source,
     classifier: Classifier,
-    pictures: Pictures,
+    images: Images,
     args: argparse.Namespace,
 ) -> str:
     """Writes one format, checks it and describes it; nothing is left of a failure.
@@ -165,7 +166,7 @@ def export(
     with atomic_folder(args.out / name) as folder:
         path = folder / form.file
         form.write(source, path)
-        found = compare(classifier.model, form.open(path), pictures, f"checking {name}")
+        found = compare(classifier.model, form.open(path), images, f"checking {name}")
         check = dataclasses.asdict(found)
         if quantised:
             require_close_in_the_mean(found, name, args.bound)
@@ -176,7 +177,7 @@ def export(
         if name == "openvino":
             check["largest_difference_bfloat16"] = None
             if has_bfloat16():
-                rough = compare(classifier.model, open_openvino(path, "bf16"), pictures, "bfloat16")
+                rough = compare(classifier.model, open_openvino(path, "bf16"), images, "bfloat16")
                 check["largest_difference_bfloat16"] = rough.largest_difference
         files = sorted(each for each in folder.rglob("*") if each.is_file())
         size = sum(each.stat().st_size for each in files)
@@ -226,7 +227,7 @@ def describe(name: str, classifier: Classifier, models: Path) -> dict:
 def in_words(found: Comparison, quantised: bool) -> str:
     """The comparison in one line."""
     text = (
-        f"largest difference {found.largest_difference:.2g} on {found.pictures} pictures "
+        f"largest difference {found.largest_difference:.2g} on {found.images} pictures "
         f"({found.source})"
     )
     if not quantised or found.accuracy_keras is None:

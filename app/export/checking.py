@@ -1,4 +1,4 @@
-"""How far an exported model is from the Keras model, on real pictures."""
+"""How far an exported model is from the Keras model, on real images."""
 
 import dataclasses
 
@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 from app.export.formats import Answer
-from app.export.samples import Pictures
+from app.export.samples import Images
 from common import cli
 from common.errors import StageError
 
 # Float formats compute the same sums in another order: 1e-5 is usual, 1e-3 is an error.
 FLOAT_BOUND = 1e-3
-# With int8, rounding turns a picture or two on the brink, and their difference is large (0.44 in a
+# With int8, rounding turns an image or two on the brink, and their difference is large (0.44 in a
 # model that lost no accuracy): the mean tells a good export from a bad one. Good ones measured
 # 0.005 to 0.034, those that computed one operation wrongly 0.11 and above.
 INT8_BOUND = 0.05
@@ -23,17 +23,17 @@ class Comparison:
     """An exported model beside the Keras model.
 
     Attributes:
-        source: of the pictures, in words.
-        pictures: how many were looked at.
+        source: of the images, in words.
+        images: how many were looked at.
         largest_difference: of any probability, absolute; NaN if one is NaN.
-        mean_difference: mean over the pictures of the largest difference in each.
-        agreement: fraction of pictures with the same most probable class.
+        mean_difference: mean over the images of the largest difference in each.
+        agreement: fraction of images with the same most probable class.
         accuracy_keras: of the Keras model; None without labels.
         accuracy_export: of the exported model; None without labels.
     """
 
     source: str
-    pictures: int
+    images: int
     largest_difference: float
     mean_difference: float
     agreement: float
@@ -41,21 +41,21 @@ class Comparison:
     accuracy_export: float | None
 
 
-def compare(model: keras.Model, exported: Answer, pictures: Pictures, what: str) -> Comparison:
-    """Asks both models about each picture.
+def compare(model: keras.Model, exported: Answer, images: Images, what: str) -> Comparison:
+    """Asks both models about each image.
 
     Args:
         model: pixels in, probabilities out.
         exported: the file, in its own runtime.
-        pictures: at least one.
+        images: at least one.
         what: beside the progress bar.
 
     Raises:
         StageError: the answers are of another shape than the Keras model's.
     """
     n, total, same, hits, largest = 0, 0.0, 0, np.zeros(2, int), 0.0
-    with cli.progress(None, what, pictures.n) as bar:
-        for pixels in pictures.batches():
+    with cli.progress(None, what, images.n) as bar:
+        for pixels in images.batches():
             expected = np.asarray(model(pixels, training=False))
             received = exported(pixels)
             if received.shape != expected.shape:
@@ -68,13 +68,13 @@ def compare(model: keras.Model, exported: Answer, pictures: Pictures, what: str)
             largest, total = float(np.maximum(largest, worst.max())), total + worst.sum()
             chosen = expected.argmax(axis=1), received.argmax(axis=1)
             same += (chosen[0] == chosen[1]).sum()
-            if pictures.label is not None:
-                label = pictures.label[n : n + len(pixels)]
+            if images.label is not None:
+                label = images.label[n : n + len(pixels)]
                 hits += [(each == label).sum() for each in chosen]
             n += len(pixels)
             bar.update(len(pixels))
-    accuracies = (None, None) if pictures.label is None else tuple(map(float, hits / n))
-    return Comparison(pictures.source, n, largest, float(total / n), float(same / n), *accuracies)
+    accuracies = (None, None) if images.label is None else tuple(map(float, hits / n))
+    return Comparison(images.source, n, largest, float(total / n), float(same / n), *accuracies)
 
 
 def require_close(found: Comparison, name: str) -> None:
@@ -87,7 +87,7 @@ def require_close(found: Comparison, name: str) -> None:
         raise StageError(
             f"Expected probabilities of the {name} export within {FLOAT_BOUND:g} of the Keras "
             f"model's. Received: a difference of {found.largest_difference:.3g} on "
-            f"{found.pictures} pictures ({found.source}). Nothing was written. The conversion is "
+            f"{found.images} pictures ({found.source}). Nothing was written. The conversion is "
             "wrong for this model; use another format."
         )
 
@@ -101,7 +101,7 @@ def require_close_in_the_mean(found: Comparison, name: str, bound: float) -> Non
     if not found.mean_difference <= bound:
         raise StageError(
             f"Expected probabilities of the {name} export within {bound:g} of the Keras model's "
-            f"in the mean. Received: {found.mean_difference:.3g} on {found.pictures} pictures "
+            f"in the mean. Received: {found.mean_difference:.3g} on {found.images} pictures "
             f"({found.source}); accuracy {found.accuracy_keras:.4f} before, "
             f"{found.accuracy_export:.4f} after. Nothing was written. Quantising harms this model: "
             "export it in float, or accept the loss with a larger --bound."

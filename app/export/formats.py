@@ -33,7 +33,7 @@ class Source:
     Attributes:
         model: from `named`.
         saved: folder with the same as a SavedModel.
-        calibration: opens a stream of pictures, uint8 (height, width, 3), to quantise by.
+        calibration: opens a stream of images, uint8 (height, width, 3), to quantise by.
     """
 
     model: keras.Model

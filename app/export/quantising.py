@@ -30,7 +30,7 @@ def quantised(
 
     Args:
         converter: of the float model.
-        calibration: opens a stream of pictures, uint8 (height, width, 3), that show the range of
+        calibration: opens a stream of images, uint8 (height, width, 3), that show the range of
             every activation.
     """
 

@@ -1,4 +1,4 @@
-"""Real pictures on which an exported model is compared with the one that it was made of."""
+"""Real images on which an exported model is compared with the one that it was made of."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ from common.tables import Dataset
 from networks.classifier import Classifier
 
 BATCH = 32
-FEW = 20  # pictures of test, below which those of train are looked at instead
-CALIBRATION = 300  # pictures of train, to see the range of activations
+FEW = 20  # images of test, below which those of train are looked at instead
+CALIBRATION = 300  # images of train, to see the range of activations
 
 
 @dataclasses.dataclass(frozen=True)
-class Pictures:
-    """Pictures as the model sees them, read as a stream, as often as wanted.
+class Images:
+    """Images as the model sees them, read as a stream, as often as wanted.
 
     Attributes:
         source: where they come from, in words.
-        n: how many at most; of a folder, files that are no pictures are among them.
+        n: how many at most; of a folder, files that are no images are among them.
         label: int64 (n,), index into the model's classes; None where nobody knows.
         read: opens the stream: uint8 (height, width, 3), RGB.
     """
@@ -38,7 +38,7 @@ class Pictures:
     def batches(self) -> Iterator[np.ndarray]:
         """Yields float32 (batch, height, width, 3) in [0, 255].
 
-        The first batch is a single picture, the last what is left over: an export that takes
+        The first batch is a single image, the last what is left over: an export that takes
         batches of one size only does not get through.
         """
         rest, size = self.read(), 1
@@ -54,13 +54,13 @@ def spread(n: int, count: int | None) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, count).round().astype(np.int64))
 
 
-def dataset_pictures(folder: Path, classifier: Classifier, count: int | None) -> Pictures:
-    """Pictures of test; of train, where test has fewer than FEW.
+def dataset_images(folder: Path, classifier: Classifier, count: int | None) -> Images:
+    """Images of test; of train, where test has fewer than FEW.
 
     Args:
         folder: data/dataset.
         classifier: to be asked.
-        count: of pictures, evenly spread; None: all.
+        count: of images, evenly spread; None: all.
     """
     split, name = open_split(folder, "test", classifier), "test"
     if split.n < FEW:
@@ -68,8 +68,8 @@ def dataset_pictures(folder: Path, classifier: Classifier, count: int | None) ->
     return _of_rows(split, spread(split.n, count), name)
 
 
-def calibration_pictures(folder: Path, classifier: Classifier) -> Pictures:
-    """At most CALIBRATION pictures of train, as many of each class as there are, evenly spread."""
+def calibration_images(folder: Path, classifier: Classifier) -> Images:
+    """At most CALIBRATION images of train, as many of each class as there are, evenly spread."""
     split = open_split(folder, "train", classifier)
     share = max(1, CALIBRATION // len(split.class_names))
     each = (np.flatnonzero(split.label == label) for label in range(len(split.class_names)))
@@ -77,28 +77,28 @@ def calibration_pictures(folder: Path, classifier: Classifier) -> Pictures:
     return _of_rows(split, rows, "train")
 
 
-def folder_pictures(folder: Path, classifier: Classifier, count: int | None) -> Pictures:
+def folder_images(folder: Path, classifier: Classifier, count: int | None) -> Images:
     """Files of a folder and of those below it, brought to the model's size as in the pipeline.
 
     Args:
-        folder: to look through; what is no picture is passed over.
+        folder: to look through; what is no image is passed over.
         classifier: whose size and resize to use.
         count: of files, evenly spread over the sorted list; None: all.
 
     Raises:
-        StageError: none of the files is a picture.
+        StageError: none of the files is an image.
     """
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     files = [found[row] for row in spread(len(found), count)]
-    pictures = Pictures(
+    images = Images(
         f"pictures in {folder}", len(files), None, partial(_read_files, files, classifier)
     )
-    if next(pictures.read(), None) is None:
+    if next(images.read(), None) is None:
         received = f"{len(files)} files that are none" if files else "no files"
         raise StageError(
             f"Expected pictures in {folder}. Received: {received}. Name another folder."
         )
-    return pictures
+    return images
 
 
 def open_split(folder: Path, name: str, classifier: Classifier) -> Dataset:
@@ -129,8 +129,8 @@ def open_split(folder: Path, name: str, classifier: Classifier) -> Dataset:
     return split
 
 
-def _of_rows(split: Dataset, rows: np.ndarray, name: str) -> Pictures:
-    return Pictures(name, len(rows), split.label[rows], partial(_read_rows, split, rows))
+def _of_rows(split: Dataset, rows: np.ndarray, name: str) -> Images:
+    return Images(name, len(rows), split.label[rows], partial(_read_rows, split, rows))
 
 
 def _read_rows(split: Dataset, rows: np.ndarray) -> Iterator[np.ndarray]:

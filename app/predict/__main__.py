@@ -2,7 +2,7 @@
 
 Folders are walked with all folders below them, in the order of their paths. Links to folders are
 not followed. Hidden files and what systems leave behind (Thumbs.db, .DS_Store) are skipped. What is
-a picture is judged by content, never by name. A file in a folder that is no picture is passed over
+an image is judged by content, never by name. A file in a folder that is no image is passed over
 if it is not called like one either (README.txt), and an error if it is (a broken .jpg). A file that
 is named itself is an error whenever it cannot be answered. Each file is answered once.
 Globs in quotes are expanded, ** too: 'photos/**/*.png'.
@@ -35,7 +35,7 @@ from app.predict.listing import (
     Tree,
     arguments,
     find,
-    is_picture,
+    is_image,
     place_of,
 )
 from app.predict.sorting import Sorter, refuse_overlap
@@ -138,7 +138,7 @@ def check(args: argparse.Namespace, given: list[str | Tree]) -> None:
         raise StageError(f"Expected a file for --csv. Received: {args.csv}, which is none.")
     if args.csv and place_of(str(args.csv)) in [place_of(x) for x in given if isinstance(x, str)]:
         raise StageError(f"Expected --csv to write a file of its own. Received: input {args.csv}.")
-    if args.csv and args.csv.is_file() and is_picture(args.csv):
+    if args.csv and args.csv.is_file() and is_image(args.csv):
         raise StageError(
             f"Expected --csv to name a table to write. Received: {args.csv}, which is a picture. "
             "Name another file."
@@ -148,7 +148,7 @@ def check(args: argparse.Namespace, given: list[str | Tree]) -> None:
 def attempt(
     take: Callable[[Found, "Prediction"], None], pair: tuple[Found | Bad, "Prediction | None"]
 ) -> tuple[Found | Bad, "Prediction | None"]:
-    """Does something that reads the picture again; a Bad where it is gone meanwhile."""
+    """Does something that reads the image again; a Bad where it is gone meanwhile."""
     item, answer = pair
     if answer is not None:
         try:
@@ -174,7 +174,7 @@ def answer_all(args: argparse.Namespace) -> int:
     takers, told = [lines.take] if lines else [], []
     sorter = None
     with contextlib.ExitStack() as stack:
-        first = up_to_picture(found)
+        first = up_to_image(found)
         results: Answers = ((bad, None) for bad in first)
         if first and isinstance(first[-1], Found):
             table = stack.enter_context(opened_csv(args.csv)) if args.csv else None
@@ -214,8 +214,8 @@ def answer_all(args: argparse.Namespace) -> int:
     return report.close(told)
 
 
-def up_to_picture(found: Iterator[Found | Bad]) -> list[Found | Bad]:
-    """Takes what comes until the first picture, which is the last of the list, if there is one."""
+def up_to_image(found: Iterator[Found | Bad]) -> list[Found | Bad]:
+    """Takes what comes until the first image, which is the last of the list, if there is one."""
     first: list[Found | Bad] = []
     while not (first and isinstance(first[-1], Found)):
         if (item := next(found, None)) is None:

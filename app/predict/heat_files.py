@@ -1,4 +1,4 @@
-"""Pictures beside their heat maps as files, for `app.predict --heatmaps`."""
+"""Images beside their heat maps as files, for `app.predict --heatmaps`."""
 
 import os
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from common.images import OVERSIZE, decode
 if TYPE_CHECKING:
     from app.predictor import Prediction, Predictor
 
-LARGEST, SMALLEST = 1024, 256  # px of a picture's long side, reduced or enlarged to it
+LARGEST, SMALLEST = 1024, 256  # px of an image's long side, reduced or enlarged to it
 SEAM, MARGIN, LETTERS = 6, 6, 18  # px between the two, around the caption, of the caption
 QUALITY = 90  # of the JPEG
 
@@ -33,7 +33,7 @@ def shared_folder(given: Iterable[str | Tree]) -> str:
 
 
 class HeatFiles:
-    """A folder that gets one JPEG for each picture."""
+    """A folder that gets one JPEG for each image."""
 
     def __init__(self, folder: Path, base: str, predictor: "Predictor"):
         """Takes where to write, and the folder whose tree is mirrored there."""
@@ -44,7 +44,7 @@ class HeatFiles:
 
         Raises:
             StageError: it cannot be written.
-            OSError, ImageError: the picture cannot be read again.
+            OSError, ImageError: the image cannot be read again.
         """
         drawn = draw(item.read(), answer, self._predictor)
         place = Path(item.place).relative_to(self._base).as_posix() if item.place else item.name
@@ -54,7 +54,7 @@ class HeatFiles:
 
 
 def draw(data: bytes, answer: "Prediction", predictor: "Predictor") -> Image.Image:
-    """The upright picture, the same with its heat over it, and what the model says.
+    """The upright image, the same with its heat over it, and what the model says.
 
     Args:
         data: the file's bytes.
@@ -62,7 +62,7 @@ def draw(data: bytes, answer: "Prediction", predictor: "Predictor") -> Image.Ima
         predictor: that made it.
 
     Returns:
-        RGB: one beside the other, wide pictures one above the other.
+        RGB: one beside the other, wide images one above the other.
     """
     from app.overlay import laid_over, whole_heat
 
@@ -71,13 +71,13 @@ def draw(data: bytes, answer: "Prediction", predictor: "Predictor") -> Image.Ima
     extent = np.array([right - left, lower - upper])
     scale = np.clip(extent.max(), SMALLEST, LARGEST) / extent.max()
     width, height = (int(side) for side in np.maximum(1, np.rint(extent * scale)))
-    picture = decoded.image.resize((width, height), Image.Resampling.LANCZOS, decoded.box)
+    image = decoded.image.resize((width, height), Image.Resampling.LANCZOS, decoded.box)
     heat = whole_heat(answer.heat_map, (height, width), predictor.image_size, predictor.resize)
-    over = laid_over(picture, heat)
+    over = laid_over(image, heat)
     step = (0, height + SEAM) if width > height else (width + SEAM, 0)
     size = (max(width + step[0], SMALLEST), height + step[1])
     sheet = Image.new("RGB", (size[0], size[1] + LETTERS + 2 * MARGIN), "white")
-    sheet.paste(picture, (0, 0))
+    sheet.paste(image, (0, 0))
     sheet.paste(over, step)
     said = f"{answer.likeliest} {answer.confidence:.3f}"
     if answer.decision != answer.likeliest:

@@ -1,6 +1,6 @@
-"""Finds the pictures that files, folders and globs on a command line name, as a stream.
+"""Finds the images that files, folders and globs on a command line name, as a stream.
 
-Nothing here grows with the number of pictures: folders are walked as they are used, the names of
+Nothing here grows with the number of images: folders are walked as they are used, the names of
 one folder are sorted in pieces of PIECE, and whether a file was named before is worked out from
 the arguments, not from a list of all files.
 """
@@ -20,11 +20,11 @@ from common.junk import is_junk
 
 STDIN = "-"
 PIECE = 1 << 15  # names of one folder in memory at a time
-MAX_BYTES = 512 << 20  # of one file: a picture of 100 megapixels without compression has 300 MB
-HEAD = 4096  # bytes by which to tell what is no picture at all
-# Files of these names are expected to be pictures, so that it is an error where they are none.
-# What is a picture is judged by content alone.
-PICTURE_NAMES = {
+MAX_BYTES = 512 << 20  # of one file: an image of 100 megapixels without compression has 300 MB
+HEAD = 4096  # bytes by which to tell what is no image at all
+# Files of these names are expected to be images, so that it is an error where they are none.
+# What is an image is judged by content alone.
+IMAGE_NAMES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
     *(".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".jxl", ".jp2", ".svg", ".psd"),
 }
@@ -55,7 +55,7 @@ class Bad:
 
     Attributes:
         name: as in Found.
-        reason: one of tables.REASONS, or missing, unreadable, no_pictures.
+        reason: one of `common.reasons.REASONS`, or missing, unreadable, no_pictures.
         detail: what exactly is wrong, for people.
     """
 
@@ -75,7 +75,7 @@ class Bad:
 
 @dataclasses.dataclass(frozen=True)
 class PassedOver:
-    """A file of a folder that is no picture and is not called like one."""
+    """A file of a folder that is no image and is not called like one."""
 
     name: str
 
@@ -224,8 +224,8 @@ def _names(folder: str) -> Iterator[str]:
         last = piece[-1]
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file begins like a picture."""
+def is_image(path: Path) -> bool:
+    """Whether a file begins like an image."""
     with path.open("rb") as stream:
         try:
             decode(stream.read(HEAD), max_pixels=HEAD)
@@ -236,7 +236,7 @@ def is_picture(path: Path) -> bool:
 
 def _look(name: str, place: str, expected: bool) -> Found | Bad | PassedOver | None:
     """Judges a file without reading all of it; None for what is no file, in a folder."""
-    explicit, expected = expected, expected or Path(place).suffix.lower() in PICTURE_NAMES
+    explicit, expected = expected, expected or Path(place).suffix.lower() in IMAGE_NAMES
     try:
         status = Path(place).stat()
         if not stat.S_ISREG(status.st_mode):

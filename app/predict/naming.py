@@ -40,13 +40,13 @@ def folder_names(names: Sequence[str]) -> list[str]:
 
 
 def heat_name(relative: str) -> str:
-    """Where the heat map of a picture goes, relative to the folder of heat maps.
+    """Where the heat map of an image goes, relative to the folder of heat maps.
 
     Args:
-        relative: POSIX path of the picture below the folder that all arguments share.
+        relative: POSIX path of the image below the folder that all arguments share.
 
     Returns:
-        `a/x.png.heat.jpg` for `a/x.png`: another path for every picture. A folder that is itself
+        `a/x.png.heat.jpg` for `a/x.png`: another path for every image. A folder that is itself
         called like a heat map gets a `_`, so that none stands where a file has to go.
     """
     *folders, name = PurePosixPath(relative).parts

@@ -1,4 +1,4 @@
-"""Copies pictures into a folder for each class, for `app.predict --sort-into`."""
+"""Copies images into a folder for each class, for `app.predict --sort-into`."""
 
 import contextlib
 import hashlib
@@ -25,15 +25,15 @@ class Sorter:
     """Folders of the classes, and of what is unsure.
 
     Attributes:
-        copied: number of pictures written.
-        present: number of pictures that stood there already, with the same bytes.
+        copied: number of images written.
+        present: number of images that stood there already, with the same bytes.
     """
 
     def __init__(self, folder: Path, class_names: Sequence[str], given: Iterable[str | Tree]):
         """Chooses the folders' names.
 
         Raises:
-            StageError: one of them is among the folders that pictures are read from.
+            StageError: one of them is among the folders that images are read from.
         """
         *named, unsure = folder_names([*class_names, UNSURE])
         self._folders = {name: folder / safe for name, safe in zip(class_names, named, strict=True)}
@@ -48,7 +48,7 @@ class Sorter:
         self.copied = self.present = 0
 
     def take(self, item: Found, answer: "Prediction") -> None:
-        """Copies one picture, byte for byte; never over another file.
+        """Copies one image, byte for byte; never over another file.
 
         Raises:
             StageError: it cannot be written.
@@ -105,7 +105,7 @@ def _write_new(path: Path, data: bytes) -> bool:
     """Writes a file whole; False, and nothing is changed, where there is one of that name."""
     if os.path.lexists(path):
         return False
-    # A name that is surely short enough; a dot, so that nobody takes it for a picture.
+    # A name that is surely short enough; a dot, so that nobody takes it for an image.
     handle, temporary = tempfile.mkstemp(prefix=".copying-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -25,9 +25,9 @@ class Report:
     """What is told at the end.
 
     Attributes:
-        decided: how many pictures by decision, None where it is unsure.
+        decided: how many images by decision, None where it is unsure.
         bad: how many could not be answered.
-        passed_over: how many files of folders are no pictures.
+        passed_over: how many files of folders are no images.
     """
 
     def __init__(self):
@@ -39,7 +39,7 @@ class Report:
     def without_passed_over(
         self, found: Iterable[Found | Bad | PassedOver]
     ) -> Iterator[Found | Bad]:
-        """Counts what is no picture, and hands on the rest."""
+        """Counts what is no image, and hands on the rest."""
         for item in found:
             if isinstance(item, PassedOver):
                 self.passed_over += 1
@@ -80,17 +80,17 @@ def answers(found: Iterable[Found | Bad], stream: Callable) -> Answers:
 
     Args:
         found: what to ask about.
-        stream: `Predictor.stream`, which reads ahead by some pictures and no more.
+        stream: `Predictor.stream`, which reads ahead by some images and no more.
     """
     waiting: collections.deque[Found | Bad] = collections.deque()
 
-    def pictures() -> Iterator[Path | bytes]:
+    def images() -> Iterator[Path | bytes]:
         for item in found:
             waiting.append(item)
             if isinstance(item, Found):
                 yield Path(item.place) if item.data is None else item.data
 
-    for _, answer in stream(pictures()):
+    for _, answer in stream(images()):
         while isinstance(waiting[0], Bad):
             yield waiting.popleft(), None
         item = waiting.popleft()
@@ -103,7 +103,7 @@ def answers(found: Iterable[Found | Bad], stream: Callable) -> Answers:
 
 
 def read_stdin() -> Iterator[Found | Bad]:
-    """The picture on the standard input."""
+    """The image on the standard input."""
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         yield Bad(STDIN, "too_large", f"limit {MAX_BYTES} bytes")

@@ -85,7 +85,7 @@ class Table:
 
 
 class JsonLines:
-    """Answers as JSON Lines: one object to a line, in the order of the pictures."""
+    """Answers as JSON Lines: one object to a line, in the order of the images."""
 
     def __init__(self, tell: Callable[[str], None]):
         """Takes where to tell the lines. JSON is UTF-8: where stdout is not, it is ASCII."""

@@ -88,7 +88,7 @@ def limits_of(options: argparse.Namespace) -> Limits:
         body_memory=max(usual.body_memory, 4 * body),
         pixels=options.max_pixels,
         in_flight=options.max_in_flight,
-        pictures=min(usual.pictures, options.max_in_flight),
+        images=min(usual.images, options.max_in_flight),
     )
 
 

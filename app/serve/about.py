@@ -1,4 +1,4 @@
-"""What the service tells of its model: settings, results, card, example pictures."""
+"""What the service tells of its model: settings, results, card, example images."""
 
 import logging
 from pathlib import Path
@@ -33,7 +33,7 @@ def describe(predictor: Predictor, settings: Settings) -> dict:
         "decision": predictor.decision,
         "limits": {
             "body_bytes": settings.limits.body_bytes,
-            "pictures": settings.limits.pictures,
+            "pictures": settings.limits.images,
         },
         "formats": list(FORMATS),
         "accept": ACCEPT,
@@ -82,7 +82,7 @@ def read_card(path: Path) -> str | None:
 
 
 def read_examples(folder: Path | None, class_names: list[str]) -> list[tuple[str, bytes]]:
-    """Some test pictures as (label, PNG), of each class in turn; none without a data set.
+    """Some test images as (label, PNG), of each class in turn; none without a data set.
 
     Args:
         folder: data/dataset.
@@ -100,5 +100,5 @@ def read_examples(folder: Path | None, class_names: list[str]) -> list[tuple[str
         mine = np.flatnonzero(test.label == label)
         turn[mine] = np.arange(len(mine))
     rows = np.lexsort((test.label, turn))[: max(EXAMPLES, len(class_names))]
-    pictures = test.png_at(rows)
-    return [(class_names[test.label[row]], pictures[row]) for row in rows.tolist()]
+    images = test.png_at(rows)
+    return [(class_names[test.label[row]], images[row]) for row in rows.tolist()]

@@ -80,11 +80,11 @@ def create_app(settings: Settings) -> FastAPI:
         worker: Worker = app.state.worker
         worker.check_free()
         with Body(request, settings.limits, memory) as body:
-            pictures = [await body.read()]
+            images = [await body.read()]
             kind = request.headers.get("content-type", "")
             if is_multipart(kind):
-                pictures = split_parts(pictures[0], kind, settings.limits.pictures)
-            answer = await worker.answer(pictures, heat_map, request.receive)
+                images = split_parts(images[0], kind, settings.limits.images)
+            answer = await worker.answer(images, heat_map, request.receive)
         return _json(_dump(answer))
 
     @app.get("/v1/model", responses={200: {"model": schemas.Model}, **failures()})

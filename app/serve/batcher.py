@@ -1,4 +1,4 @@
-"""Pictures of several requests, looked at together by one thread."""
+"""Images of several requests, looked at together by one thread."""
 
 import asyncio
 import collections
@@ -37,8 +37,8 @@ class Batcher:
 
         Args:
             ask: as `Predictor.ask`.
-            batch_size: pictures of one call, at most.
-            observe: told the number of pictures and the seconds of each call, in the thread.
+            batch_size: images of one call, at most.
+            observe: told the number of images and the seconds of each call, in the thread.
         """
         self._ask, self._batch_size, self._observe = ask, batch_size, observe
         self._queue: collections.deque[_Waiting] = collections.deque()
@@ -48,11 +48,11 @@ class Batcher:
         self._thread.start()
 
     def __len__(self) -> int:
-        """Pictures that wait."""
+        """Images that wait."""
         return len(self._queue)
 
     async def ask(self, pixels: np.ndarray, heat_map: bool = False) -> Prediction:
-        """The model's answer to one picture; a cancelled call is dropped from the queue.
+        """The model's answer to one image; a cancelled call is dropped from the queue.
 
         Args:
             pixels: uint8 (height, width, 3), of the model's size.

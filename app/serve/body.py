@@ -102,11 +102,11 @@ class Body:
 
 
 def is_multipart(content_type: str | None) -> bool:
-    """Whether the body has parts; any other Content-Type means one raw picture."""
+    """Whether the body has parts; any other Content-Type means one raw image."""
     return parse_options_header(content_type)[0] == b"multipart/form-data"
 
 
-def split_parts(body: bytes, content_type: str, pictures: int) -> list[bytes]:
+def split_parts(body: bytes, content_type: str, images: int) -> list[bytes]:
     """The parts of a multipart/form-data body, in order, whatever they are called.
 
     Their names, file names and types are not even looked at.
@@ -114,10 +114,10 @@ def split_parts(body: bytes, content_type: str, pictures: int) -> list[bytes]:
     Args:
         body: all of it.
         content_type: with the boundary.
-        pictures: how many parts there may be.
+        images: how many parts there may be.
 
     Raises:
-        ServiceError: bad_request or too_many_pictures.
+        ServiceError: bad_request or too_many_images.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
@@ -126,10 +126,10 @@ def split_parts(body: bytes, content_type: str, pictures: int) -> list[bytes]:
     ended = False
 
     def begin() -> None:
-        if len(parts) == pictures:
+        if len(parts) == images:
             raise ServiceError(
                 "too_many_pictures",
-                f"Expected at most {pictures} pictures in a request. Received: more. "
+                f"Expected at most {images} pictures in a request. Received: more. "
                 "Send them in several requests.",
             )
         parts.append(bytearray())

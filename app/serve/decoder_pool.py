@@ -1,4 +1,4 @@
-"""Processes that decode pictures: stopped when one takes too long, replaced when one dies."""
+"""Processes that decode images: stopped when one takes too long, replaced when one dies."""
 
 import contextlib
 import json
@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[2]
 
 
 class Decoders:
-    """As many processes as pictures may be decoded at a time; `prepare` may run in as many threads.
+    """As many processes as images may be decoded at a time; `prepare` may run in as many threads.
 
-    Threads alone would do for good pictures. But a thread cannot be stopped, and a file of a few
+    Threads alone would do for good images. But a thread cannot be stopped, and a file of a few
     kilobytes can keep a decoder busy for minutes, fill the memory, or crash it.
     """
 
@@ -35,8 +35,8 @@ class Decoders:
 
         Args:
             image_size: (height, width) in px, of the pixels wanted.
-            resize: how pictures are brought to that size.
-            max_pixels: limit on the width x height of a picture.
+            resize: how images are brought to that size.
+            max_pixels: limit on the width x height of an image.
             limits: decoders, decode_seconds, decoder_bytes.
         """
         self._shape = (*image_size, 3)
@@ -51,7 +51,7 @@ class Decoders:
         """As `Predictor.prepare`, of a file's bytes.
 
         Raises:
-            ImageError: the bytes give no usable picture.
+            ImageError: the bytes give no usable image.
             ServiceError: timed_out.
         """
         process = self._free.get()

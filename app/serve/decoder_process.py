@@ -1,4 +1,4 @@
-"""A decoder in a process of its own: picture files in, pixels out. Started by decoders.py.
+"""A decoder in a process of its own: image files in, pixels out. Started by decoders.py.
 
 Whatever a hostile file does to a decoder, it does it here: where memory is limited, from where
 nothing is read or written, and what can be stopped. TensorFlow is not loaded.
@@ -32,7 +32,7 @@ SERVED = {
 }
 _KNOWN = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf")
 
-# A progressive JPEG is usually of 10 scans. Each is a pass over the whole picture, however few
+# A progressive JPEG is usually of 10 scans. Each is a pass over the whole image, however few
 # bytes it takes: 6 bytes of a scan cost as much time as its pixels.
 MAX_SCANS = 100
 
@@ -54,7 +54,7 @@ def check(data: bytes) -> None:
     if data.startswith(_KNOWN):
         raise ImageError("unsupported_format", f"begins with {data[:4]!r}")
     try:
-        decode(data[:64], max_pixels=1)  # tells other formats' names from what is no picture
+        decode(data[:64], max_pixels=1)  # tells other formats' names from what is no image
     except ImageError as error:
         if error.reason != "too_large":
             raise
@@ -64,10 +64,10 @@ def check(data: bytes) -> None:
 def prepare(
     data: bytes, image_size: tuple[int, int], how: str, max_pixels: int
 ) -> tuple[np.ndarray, float]:
-    """As `Predictor.prepare`: uint8 (height, width, 3), and the whole picture's aspect.
+    """As `Predictor.prepare`: uint8 (height, width, 3), and the whole image's aspect.
 
     Raises:
-        ImageError: the bytes give no usable picture.
+        ImageError: the bytes give no usable image.
     """
     check(data)
     decoded = decode(data, max_pixels, image_size)

@@ -53,8 +53,8 @@ class ServiceError(Exception):
         return STATUSES[self.code]
 
 
-def of_picture(error: ImageError, pixels: int, formats: tuple[str, ...]) -> ServiceError:
-    """The answer to a picture that cannot be used.
+def of_image(error: ImageError, pixels: int, formats: tuple[str, ...]) -> ServiceError:
+    """The answer to an image that cannot be used.
 
     Args:
         error: what is wrong with it.

@@ -10,7 +10,7 @@ LONG_SIDE = 256  # px, at most: the model's grid is coarse, and a browser enlarg
 
 
 def item(answer: Prediction, heat_map: str | None) -> dict:
-    """One picture's answer.
+    """One image's answer.
 
     Args:
         answer: the model's.
@@ -27,19 +27,19 @@ def item(answer: Prediction, heat_map: str | None) -> dict:
 
 
 def heat_url(answer: Prediction, aspect: float, image_size: tuple[int, int], resize: str) -> str:
-    """The heat map over the whole picture as a data: URL of an RGBA PNG.
+    """The heat map over the whole image as a data: URL of an RGBA PNG.
 
     Args:
         answer: with a heat map.
-        aspect: width / height of the whole picture.
+        aspect: width / height of the whole image.
         image_size: (height, width) in px of the model's view.
-        resize: how the picture was brought to that size.
+        resize: how the image was brought to that size.
     """
     size = (
         max(1, round(LONG_SIDE / max(1, aspect))),
         max(1, round(LONG_SIDE * min(1, aspect))),
     )
     stream = io.BytesIO()
-    picture = layer(whole_heat(answer.heat_map, size, image_size, resize))
-    picture.save(stream, format="PNG", compress_level=1)  # 6 takes 6 times as long to save a third
+    image = layer(whole_heat(answer.heat_map, size, image_size, resize))
+    image.save(stream, format="PNG", compress_level=1)  # 6 takes 6 times as long to save a third
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -28,13 +28,13 @@ class ErrorBody(Form):
 
 
 class Failure(Form):
-    """A request, or one of its pictures, without an answer."""
+    """A request, or one of its images, without an answer."""
 
     error: ErrorBody
 
 
 class Answered(Form):
-    """What the model says of a picture."""
+    """What the model says of an image."""
 
     probabilities: dict[str, float] = Field(description="by class, in the model's order")
     likeliest: str
@@ -47,7 +47,7 @@ class Answered(Form):
 
 
 class Answers(Form):
-    """Of each picture, in order."""
+    """Of each image, in order."""
 
     model: str = Field(pattern="^[0-9a-f]{12}$", description="first digits of its sha256")
     predictions: list[Answered | Failure]
@@ -67,7 +67,7 @@ class LimitsOfRequests(Form):
     """How much a request may carry."""
 
     body_bytes: int
-    pictures: int
+    pictures: int  # the name that the interface has had from the start
 
 
 class Measured(Form):
@@ -105,14 +105,14 @@ class Model(Form):
 
 
 class Example(Form):
-    """A picture of the test."""
+    """An image of the test."""
 
     url: str
     label: str
 
 
 class Examples(Form):
-    """Pictures to try; none where there is no data set."""
+    """Images to try; none where there is no data set."""
 
     examples: list[Example]
 

@@ -14,11 +14,11 @@ class Limits:
     Attributes:
         body_bytes: of a request's body.
         body_memory: bytes of all bodies that are being read or worked on.
-        pictures: in one request.
-        pixels: width x height of a picture. Lower than what training takes, and what large phone
+        images: in one request.
+        pixels: width x height of an image. Lower than what training takes, and what large phone
             cameras give: at 50 megapixels a decoder's process took up to 0.6 GB for RGB, 1.0 GB
             with transparency and 1.4 GB for 16-bit grey (measured), and each core may have one.
-        in_flight: pictures being decoded, waiting or being looked at; 503 beyond.
+        in_flight: images being decoded, waiting or being looked at; 503 beyond.
         connections: open at a time; 503 beyond. Well below the 1024 files that a process
             may usually open.
         header_bytes: of a request's line and headers.
@@ -27,14 +27,14 @@ class Limits:
         body_seconds: until a body is complete, prolonged by a second for each `body_rate` bytes.
         body_rate: bytes/s, the least that a body must come with.
         work_seconds: until an answer is there; 504 beyond.
-        decode_seconds: for one picture; its decoder is stopped then.
-        decoders: pictures being decoded at a time.
+        decode_seconds: for one image; its decoder is stopped then.
+        decoders: images being decoded at a time.
         decoder_bytes: of memory for each of them, beyond what it needs to start.
     """
 
     body_bytes: int = 10_000_000
     body_memory: int = 256_000_000
-    pictures: int = 32
+    images: int = 32
     pixels: int = 50_000_000
     in_flight: int = 64
     connections: int = 512
@@ -58,8 +58,8 @@ class Settings:
         allowed_hosts: names by which the service may be called, without port, in lower case; "*"
             for any.
         precision: as `Predictor`'s.
-        batch_size: pictures that are looked at together, at most. More than 8 make answers late
-            and the model no faster: EfficientNet-Lite0 took 22 ms a picture one by one, 17 ms in
+        batch_size: images that are looked at together, at most. More than 8 make answers late
+            and the model no faster: EfficientNet-Lite0 took 22 ms an image one by one, 17 ms in
             fours, eights or more (2 cores).
         metrics: metrics/evaluate.json, or None.
         dataset: data/dataset, for examples, or None.

@@ -29,11 +29,11 @@ class Telemetry:
         self.rejected = Counter(
             "classifier_rejected", "Requests and pictures refused", ["code"], registry=registry
         )
-        self.pictures = Counter(
+        self.images = Counter(
             "classifier_pictures", "Pictures by decision", ["decision"], registry=registry
         )
         for name in [*class_names, "abstained"]:  # shown as 0 before the first of them
-            self.pictures.labels(name)
+            self.images.labels(name)
         self.batches = Histogram(
             "classifier_batch_pictures",
             "Pictures that the model looked at together",

@@ -11,7 +11,7 @@ from app.serve import about, responses
 from app.serve.batcher import Batcher
 from app.serve.body import BUSY, ClientGoneError
 from app.serve.decoder_pool import Decoders
-from app.serve.errors import ServiceError, of_picture, report
+from app.serve.errors import ServiceError, of_image, report
 from app.serve.settings import Settings
 from app.serve.telemetry import Telemetry
 from common.images import ImageError
@@ -21,7 +21,7 @@ class Worker:
     """The model, and the threads and processes around it.
 
     Attributes:
-        in_flight: pictures that are being worked on.
+        in_flight: images that are being worked on.
         ready: whether the model is warm and the end has not come.
     """
 
@@ -36,7 +36,7 @@ class Worker:
             predictor.image_size, predictor.resize, predictor.max_pixels, limits
         )
         self._threads = ThreadPoolExecutor(limits.decoders, "decode")
-        # Threads of their own: a heat map shall not wait behind slow pictures of others.
+        # Threads of their own: a heat map shall not wait behind slow images of others.
         self._encoders = ThreadPoolExecutor(limits.decoders, "encode")
         self._slots = asyncio.Semaphore(limits.decoders)
 
@@ -54,7 +54,7 @@ class Worker:
             pool.shutdown(cancel_futures=True)
 
     def check_free(self, count: int = 1) -> None:
-        """Makes sure that so many pictures may be taken in.
+        """Makes sure that so many images may be taken in.
 
         Raises:
             ServiceError: busy.
@@ -62,26 +62,26 @@ class Worker:
         if self.in_flight + count > self.limits.in_flight:
             raise ServiceError("busy", BUSY, f"{self.in_flight} pictures in flight")
 
-    async def answer(self, pictures: list[bytes], heat_map: bool, receive: Receive) -> dict:
+    async def answer(self, images: list[bytes], heat_map: bool, receive: Receive) -> dict:
         """The answer to a request.
 
         Args:
-            pictures: files' bytes.
+            images: files' bytes.
             heat_map: whether to make heat maps.
             receive: of the request, whose body has been read: tells when the client goes.
 
         Raises:
-            ServiceError: busy, timed_out; or what is wrong with the first picture if no picture
+            ServiceError: busy, timed_out; or what is wrong with the first image if no image
                 can be used.
             ClientGoneError: what the name says; nothing more is done for it.
         """
-        count = len(pictures)
+        count = len(images)
         self.check_free(count)
         self.in_flight += count
         try:
             async with asyncio.timeout(self.limits.work_seconds):
                 work = asyncio.gather(
-                    *(self._one(data, heat_map) for data in pictures), return_exceptions=True
+                    *(self._one(data, heat_map) for data in images), return_exceptions=True
                 )
                 found = await _unless_gone(work, receive)
         except TimeoutError:
@@ -108,7 +108,7 @@ class Worker:
         try:
             prepared = await self._decode(data)
         except ImageError as error:
-            raise of_picture(error, self.limits.pixels, about.FORMATS) from None
+            raise of_image(error, self.limits.pixels, about.FORMATS) from None
         finally:
             self.telemetry.decoding.observe(time.perf_counter() - start)
         found = await self.batcher.ask(prepared.pixels, heat_map)
@@ -116,7 +116,7 @@ class Worker:
         if heat_map:
             loop = asyncio.get_running_loop()
             url = await loop.run_in_executor(self._encoders, self._heat_url, found, prepared)
-        self.telemetry.pictures.labels("abstained" if found.abstained else found.decision).inc()
+        self.telemetry.images.labels("abstained" if found.abstained else found.decision).inc()
         return responses.item(found, url)
 
     async def _decode(self, data: bytes) -> Prepared:

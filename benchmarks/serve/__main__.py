@@ -3,8 +3,8 @@
     python -m benchmarks.serve [FOLDER] [--seconds 60] [--clients 1 8 32] [--soak 0]
 
 Both servers start as processes of their own on free ports, one after the other for each number of
-clients, and wrk (Debian's package wrk) posts the same pictures to both over as many connections
-as there are clients, each of which sends its next picture when the last one is answered. Told are
+clients, and wrk (Debian's package wrk) posts the same images to both over as many connections
+as there are clients, each of which sends its next image when the last one is answered. Told are
 requests a second, latencies, the server's largest memory (resident set), and how many times the
 throughput of the plain handler ours has. --soak holds ours under load for so many seconds more
 and tells its memory in each fifth of them.
@@ -83,11 +83,11 @@ def _ready(address: str) -> bool:
         return False
 
 
-def load(address: str, pictures: Path, clients: int, seconds: float) -> dict:
+def load(address: str, images: Path, clients: int, seconds: float) -> dict:
     """What wrk measured: requests, seconds, p50 and p99 in ms, errors."""
     words = ["wrk", "--threads", "1", "--connections", str(clients), "--timeout", "60s"]
     words += ["--duration", f"{seconds:g}s", "--script", str(HERE / "post.lua"), address]
-    environment = os.environ | {"PICTURES": str(pictures), "TARGET": "/v1/predict"}
+    environment = os.environ | {"PICTURES": str(images), "TARGET": "/v1/predict"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
@@ -95,7 +95,7 @@ def load(address: str, pictures: Path, clients: int, seconds: float) -> dict:
     return json.loads(lines[-1])
 
 
-def measure(address: str, process: psutil.Process, pictures: Path, clients: int, seconds) -> dict:
+def measure(address: str, process: psutil.Process, images: Path, clients: int, seconds) -> dict:
     """`load`, with throughput per second and `memory`, the resident set in MB at each look."""
     memory, over = [], threading.Event()
 
@@ -106,7 +106,7 @@ def measure(address: str, process: psutil.Process, pictures: Path, clients: int,
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        found = load(address, pictures, clients, seconds)
+        found = load(address, images, clients, seconds)
     finally:
         over.set()
         watcher.join()
@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--soak", type=float, default=0, help="seconds more for ours, 8 clients")
-    parser.add_argument("--pictures", type=int, default=50, help="how many are posted in turn")
+    parser.add_argument("--images", type=int, default=50, help="how many are posted in turn")
     arguments = parser.parse_args(argv)
     if not shutil.which("wrk"):
         raise StageError("Expected wrk on the PATH. On Debian and Ubuntu: apt install wrk")
@@ -140,27 +140,27 @@ def main(argv: list[str] | None = None) -> None:
     files = [f for f in sorted(arguments.folder.rglob("*")) if f.suffix.lower() in suffixes]
     if not files:
         raise StageError(f"Expected pictures below {arguments.folder}. Received: none.")
-    chosen = files[:: max(1, len(files) // arguments.pictures)][: arguments.pictures]
+    chosen = files[:: max(1, len(files) // arguments.images)][: arguments.images]
     size = np.mean([file.stat().st_size for file in chosen]) / 1024
     print(f"{len(chosen)} pictures, {size:.0f} kB in the mean; {arguments.seconds:g} s each")
     print("server  clients  requests/s  p50, ms  p99, ms  memory, MB  errors")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pictures = folder / "pictures.txt"
-        pictures.write_text("\n".join(str(file.resolve()) for file in chosen))
+        images = folder / "pictures.txt"
+        images.write_text("\n".join(str(file.resolve()) for file in chosen))
         for clients in arguments.clients:
             rates = {}
             for server in SERVERS:
                 with served(server, arguments.model.resolve(), folder / "log") as (where, process):
-                    load(where, pictures, clients, min(5, arguments.seconds))  # warms up
-                    found = measure(where, process, pictures, clients, arguments.seconds)
+                    load(where, images, clients, min(5, arguments.seconds))  # warms up
+                    found = measure(where, process, images, clients, arguments.seconds)
                     tell(server, clients, found)
                     rates[server] = found["throughput"]
             print(f"{rates['ours'] / rates['plain']:.2f} times the throughput", flush=True)
         if arguments.soak:
             with served("ours", arguments.model.resolve(), folder / "log") as (where, process):
-                load(where, pictures, 8, min(30, arguments.soak))
-                found = measure(where, process, pictures, 8, arguments.soak)
+                load(where, images, 8, min(30, arguments.soak))
+                found = measure(where, process, images, 8, arguments.soak)
                 tell("ours", 8, found)
                 fifths = np.array_split(found["memory"], 5)
                 print("memory in each fifth, MB:", *(f"{fifth.mean():.1f}" for fifth in fifths))

@@ -1,4 +1,4 @@
-"""Plots made of pictures: grids, and contact sheets in strips with a heading each."""
+"""Plots made of images: grids, and contact sheets in strips with a heading each."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ import numpy as np
 from matplotlib.lines import Line2D
 from PIL import Image, ImageOps
 
-from common import images
 from common.cli import parallel_map
+from common.images import ImageError, decode
 from common.plots.style import DOTS, canvas, drawing, shorten
 
-TILE = 160  # px, the square that a picture of a contact sheet is fitted into
+TILE = 160  # px, the square that an image of a contact sheet is fitted into
 COLUMNS = 8  # tiles across a contact sheet
-PAPER, ABSENT = 245, 215  # grey beside a picture that is not square, and where there is none
+PAPER, ABSENT = 245, 215  # grey beside an image that is not square, and where there is none
 CAPTION = 25  # characters of a caption's line that fit below a tile
 _GAP, _STRIP_GAP, _LINE, _HEADING, _TITLE = 8, 20, 14, 22, 34  # px
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Pictures that belong together on a contact sheet.
+    """Images that belong together on a contact sheet.
 
     Attributes:
-        heading: above the pictures.
-        paths: of the pictures, relative to the raw folder, at least one.
-        captions: below the pictures, one each; may hold line breaks.
+        heading: above the images.
+        paths: of the images, relative to the raw folder, at least one.
+        captions: below the images, one each; may hold line breaks.
     """
 
     heading: str
@@ -43,16 +43,16 @@ def image_grid(
     side: float = 1.8,
     aspect: float = 1.0,
 ) -> None:
-    """Pictures in rows, each with its caption.
+    """Images in rows, each with its caption.
 
     Args:
         path: the PNG.
         title: above all.
         images: uint8 (height, width, 3) each; sizes may differ.
-        captions: one per picture; may hold line breaks.
-        columns: pictures per row.
-        side: inches per picture, across.
-        aspect: height over width of most pictures.
+        captions: one per image; may hold line breaks.
+        columns: images per row.
+        side: inches per image, across.
+        aspect: height over width of most images.
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, -(-len(images) // columns))
@@ -74,25 +74,25 @@ def image_grid(
 
 
 def tile(image: Image.Image) -> np.ndarray:
-    """An RGB picture fitted into a square: uint8 (TILE, TILE, 3)."""
+    """An RGB image fitted into a square: uint8 (TILE, TILE, 3)."""
     method = Image.Resampling.BICUBIC
     return np.asarray(ImageOps.pad(image, (TILE, TILE), method, color=(PAPER,) * 3))
 
 
 def thumbnails(raw: Path, paths: Iterable[str], max_pixels: int) -> dict[str, np.ndarray]:
-    """Path to picture, uint8 (TILE, TILE, 3), each file decoded once; plain grey if it cannot be.
+    """Path to image, uint8 (TILE, TILE, 3), each file decoded once; plain grey if it cannot be.
 
     Args:
         raw: the folder of the files.
         paths: relative to it; repeats cost nothing.
-        max_pixels: larger pictures are not decoded.
+        max_pixels: larger images are not decoded.
     """
 
     def load(path: str) -> np.ndarray:
         try:
             data = (raw / path).read_bytes()
-            image = images.decode(data, max_pixels, (TILE, TILE)).image
-        except images.ImageError:
+            image = decode(data, max_pixels, (TILE, TILE)).image
+        except ImageError:
             return np.full((TILE, TILE, 3), ABSENT, np.uint8)
         return tile(image)
 
@@ -101,15 +101,15 @@ def thumbnails(raw: Path, paths: Iterable[str], max_pixels: int) -> dict[str, np
 
 
 def contact_sheet(
-    path: Path, title: str, strips: Sequence[Strip], pictures: dict[str, np.ndarray]
+    path: Path, title: str, strips: Sequence[Strip], images: dict[str, np.ndarray]
 ) -> None:
-    """Strips of pictures one after the other, as many side by side as fit.
+    """Strips of images one after the other, as many side by side as fit.
 
     Args:
         path: the PNG.
         title: above all.
         strips: in order; none draws the title alone.
-        pictures: uint8 (TILE, TILE, 3) for each path of the strips, as from `thumbnails`.
+        images: uint8 (TILE, TILE, 3) for each path of the strips, as from `thumbnails`.
     """
     rows = _flow(strips)
     lines = [max(_lines(strip) for _, strip in row) for row in rows]
@@ -134,9 +134,9 @@ def contact_sheet(
                 y = 1 - (top + _HEADING - 3) / height
                 ends = [x / width, (x + span) / width]
                 figure.add_artist(Line2D(ends, [y, y], color="#999999", linewidth=0.8))
-                for picture, caption in zip(strip.paths, strip.captions, strict=True):
+                for image, caption in zip(strip.paths, strip.captions, strict=True):
                     bottom = height - top - _HEADING - TILE
-                    figure.figimage(pictures[picture], x, bottom)
+                    figure.figimage(images[image], x, bottom)
                     write(x, top + _HEADING + TILE + 3, caption, fontsize=7.5)
                     x += TILE + _GAP
             top += row_height

@@ -1,4 +1,4 @@
-"""Plots of what a set of pictures consists of: shares, sizes, shapes, tables of counts."""
+"""Plots of what a set of images consists of: shares, sizes, shapes, tables of counts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +47,7 @@ def pie(path: Path, title: str, names: Sequence[str], counts: Sequence[int]) -> 
 
 
 def sizes(path: Path, title: str, width: np.ndarray, height: np.ndarray) -> None:
-    """Width against height on logarithmic axes, by how many pictures have about that size.
+    """Width against height on logarithmic axes, by how many images have about that size.
 
     Args:
         path: the PNG.

@@ -1,4 +1,4 @@
-"""Pictures for people: one look, one writer. Computing is elsewhere; here is only drawing.
+"""Images for people: one look, one writer. Computing is elsewhere; here is only drawing.
 
 Figures are made without pyplot, which keeps them all in memory, and are saved with no dates or
 versions inside, so that equal content gives equal bytes.

@@ -71,7 +71,7 @@ def build_application(name: str, size: tuple[int, int], weights: str) -> keras.M
         lie flat under the names that Keras gives in a fresh process.
 
     Raises:
-        StageError: the pictures are too small for it, or the weights are missing or do not fit.
+        StageError: the images are too small for it, or the weights are missing or do not fit.
     """
     constructor = applications()[name]
     preprocessing = _probe_preprocessing(constructor)
@@ -89,7 +89,7 @@ def build_application(name: str, size: tuple[int, int], weights: str) -> keras.M
 
 
 def too_small(name: str, size: tuple[int, int], minimum: int) -> StageError:
-    """The error of pictures smaller than a network's least side, both in px."""
+    """The error of images smaller than a network's least side, both in px."""
     return StageError(
         f"Expected split.image_size of at least [{minimum}, {minimum}] for {name}. "
         f"Received: {list(size)}. Raise split.image_size or choose another model.backbone."

@@ -58,7 +58,7 @@ def build_backbone(
         `(batch, height', width', channels)`.
 
     Raises:
-        StageError: a name or layer is unknown, a network is named twice, the pictures are too
+        StageError: a name or layer is unknown, a network is named twice, the images are too
             small, or the weights are missing, damaged or of another network. Random weights are
             never a fallback.
     """

@@ -118,7 +118,7 @@ def _locals_where(error: BaseException, variable: str) -> dict | None:
     """The local variables of the deepest Keras frame in a traceback that has `variable`.
 
     The URL, file and hash are known in Keras's downloader alone: no exception carries all three,
-    and which file a network needs can depend on the picture size (MobileNetV2).
+    and which file a network needs can depend on the image size (MobileNetV2).
     """
     found = None
     for frame, _ in traceback.walk_tb(error.__traceback__):

@@ -1,7 +1,7 @@
-"""Labels and decodes every file, drops what is no usable picture or a copy, and says why.
+"""Labels and decodes every file, drops what is no usable image or a copy, and says why.
 
 Reads:  --raw, files in class folders or with label tables, as common/labels.py reads them
-Writes: --manifest, one row per picture kept; --rejected, one row per file dropped; --metrics;
+Writes: --manifest, one row per image kept; --rejected, one row per file dropped; --metrics;
         --plots, a folder: counts, sizes and contact sheets, as plots.py draws them
 Params: clean; data.labels and the names of its columns
 """
@@ -17,6 +17,7 @@ from common.errors import StageError
 from common.files import atomic_folder, write_json
 from common.junk import is_junk
 from common.params import read_params
+from common.reasons import REASONS
 from common.schema import Clean
 from stages.clean import inspection, plots, quality
 from stages.clean.duplicates import groups
@@ -25,7 +26,7 @@ from stages.clean.labels.table import Columns
 
 
 def find_groups(rows: pd.DataFrame, thumbs: np.ndarray, clean: Clean) -> np.ndarray:
-    """Number of each picture's group of equal or nearly equal pictures, int64 (n,), from 0."""
+    """Number of each image's group of equal or nearly equal images, int64 (n,), from 0."""
     exact = pd.factorize(rows["sha256"])[0]
     if clean.near_duplicates == "off":
         return exact
@@ -38,13 +39,13 @@ def find_groups(rows: pd.DataFrame, thumbs: np.ndarray, clean: Clean) -> np.ndar
         correlation_loose=clean.correlation_loose,
         agreement=clean.agreement,
     )
-    # Pictures without detail are never near copies of each other, but equal bytes always are one.
+    # Images without detail are never near copies of each other, but equal bytes always are one.
     first = np.unique(exact, return_index=True)[1]
     return pd.factorize(near[first[exact]])[0]
 
 
 def choose(rows: pd.DataFrame, clean: Clean) -> tuple[pd.DataFrame, list[dict]]:
-    """Keeps the best picture of every group; returns (kept rows, rows of the reject table).
+    """Keeps the best image of every group; returns (kept rows, rows of the reject table).
 
     Best is the largest, then the least compressed (most bytes), then the first by path. Copies
     are dropped within one given split only: what stands in two splits is a leak, for the split
@@ -141,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
             "listed_but_missing": labelled.missing,
             "kept": len(kept),
             "rejected": len(rejected),
-            "rejected_by_reason": {reason: reasons[reason] for reason in tables.REASONS},
+            "rejected_by_reason": {reason: reasons[reason] for reason in REASONS},
             "kept_by_class": {k: int(v) for k, v in kept["label"].value_counts().items()},
             "groups": int(manifest["group"].nunique()),
         }

@@ -22,7 +22,7 @@ def inspect(path: Path, clean: Clean) -> dict:
         `fingerprint`.
 
     Raises:
-        images.ImageError: with one of tables.REASONS.
+        images.ImageError: with one of reasons.REASONS.
     """
     data = path.read_bytes()
     decoded = images.decode(data, clean.max_pixels)
@@ -55,10 +55,10 @@ def inspect(path: Path, clean: Clean) -> dict:
 def inspect_all(
     raw: Path, placed: list[Placed], clean: Clean, thumbs: np.memmap
 ) -> tuple[pd.DataFrame, list[dict]]:
-    """Inspects every file; returns (rows of usable pictures, rows of the reject table).
+    """Inspects every file; returns (rows of usable images, rows of the reject table).
 
-    The thumbnail of the k-th usable picture goes to `thumbs[k]`, so that memory does not grow
-    with the number of pictures.
+    The thumbnail of the k-th usable image goes to `thumbs[k]`, so that memory does not grow
+    with the number of images.
     """
 
     def attempt(item: Placed) -> dict | images.ImageError:

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import tables
 from common.plots import bars, grids, sets, style
 from common.plots.grids import Strip, caption
+from common.reasons import REASONS
 from common.schema import Clean
 from stages.clean import quality
 
 REJECTED = 8  # rejected files shown of each reason
-SAMPLES = 72  # kept pictures shown, an equal share of each class
-CLASSES = 36  # classes of which pictures are shown
+SAMPLES = 72  # kept images shown, an equal share of each class
+CLASSES = 36  # classes of which images are shown
 GROUPS = 12  # groups of copies shown, and as many conflicts
-FLAGGED = 8  # pictures shown of each flag, the worst
+FLAGGED = 8  # images shown of each flag, the worst
 
 
 def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clean: Clean) -> None:
@@ -33,7 +33,7 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
     counts = [int((kept["label"] == label).sum()) for label in labels]
     parts = {"kept": counts}
     fates = collections.Counter((row["reason"], row["label"]) for row in rejected)
-    for reason in tables.REASONS:
+    for reason in REASONS:
         if any(fates[reason, label] for label in labels):
             parts[reason] = [fates[reason, label] for label in labels]
     bars.stacked_bars(folder / "classes.png", "Files per class", labels, parts, "files")
@@ -50,13 +50,13 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
         "flags": flag_strips(kept, clean),
     }
     shown = [path for _, strips in sheets.values() for strip in strips for path in strip.paths]
-    pictures = grids.thumbnails(raw, shown, clean.max_pixels)
+    images = grids.thumbnails(raw, shown, clean.max_pixels)
     for name, (title, strips) in sheets.items():
-        grids.contact_sheet(folder / f"{name}.png", title, strips, pictures)
+        grids.contact_sheet(folder / f"{name}.png", title, strips, images)
 
 
 def sample_strips(kept: pd.DataFrame) -> tuple[str, list[Strip]]:
-    """Title and strips: some kept pictures of each class, evenly spaced in the order of paths."""
+    """Title and strips: some kept images of each class, evenly spaced in the order of paths."""
     groups = list(kept.groupby("label"))
     each = int(np.clip(SAMPLES // len(groups), 2, 2 * grids.COLUMNS))
     strips = []
@@ -75,7 +75,7 @@ def sample_strips(kept: pd.DataFrame) -> tuple[str, list[Strip]]:
 def rejected_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
     """Title and strips: a few files of each reason."""
     strips = []
-    for reason in tables.REASONS:
+    for reason in REASONS:
         rows = sorted((row for row in rejected if row["reason"] == reason), key=_path)
         shown = rows[:REJECTED]
         if not shown:
@@ -126,7 +126,7 @@ def duplicate_strips(kept: pd.DataFrame, rejected: list[dict]) -> tuple[str, lis
 
 
 def conflict_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
-    """Title and strips: the same picture under several labels, all of it dropped."""
+    """Title and strips: the same image under several labels, all of it dropped."""
     groups = collections.defaultdict(list)
     for row in sorted(rejected, key=_path):
         if row["reason"] == "label_conflict":
@@ -145,7 +145,7 @@ def conflict_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
 
 
 def flag_strips(kept: pd.DataFrame, clean: Clean) -> tuple[str, list[Strip]]:
-    """Title and strips: the worst pictures of each flag, with what was measured."""
+    """Title and strips: the worst images of each flag, with what was measured."""
     limits = clean.quality.model_dump()
     strips = []
     for flag, (measured, sign) in quality.RULES.items():

@@ -1,4 +1,4 @@
-"""What a picture is like: measures of each, and flags for the ones to look at. Rejects nothing.
+"""What an image is like: measures of each, and flags for the ones to look at. Rejects nothing.
 
 All measures are of 8-bit values, 0 to 255, and are rounded to two decimals before they are
 compared, so that the flags of the manifest follow from its numbers. Each flag is one measure
@@ -20,7 +20,7 @@ from PIL import Image, ImageChops
 
 from common.schema import Quality
 
-SIDE = 192  # px; the longer side that measures of the grey picture are taken at
+SIDE = 192  # px; the longer side that measures of the grey image are taken at
 COLOUR_SIDE = 64  # px, at most, for colourfulness: a mean, which no detail changes
 
 # The measure behind each flag, and +1 where more of it is flagged, -1 where less.
@@ -35,13 +35,13 @@ RULES = {
 
 
 def measure(image: Image.Image, grey: Image.Image) -> dict[str, float]:
-    """Measures one picture.
+    """Measures one image.
 
     Sharpness depends on the scale: the same blur is a wide soft edge at 2000 px and a crisp one
     at 100 px. So it is taken where the longer side is SIDE, near what networks see. Measured on
     80 photographs that were resized first: 17.5, 18.8, 19.5, 17.8 in the median for 2000, 500,
     300 and 200 px; after a Gaussian blur of 4 px at 500 px, 3.9, 4.0, 4.0, 4.0. (256 px would
-    tell slight blur a little better, at twice the cost.) Smaller pictures are not enlarged,
+    tell slight blur a little better, at twice the cost.) Smaller images are not enlarged,
     which would make every one of them blurry; they crowd the same scene into fewer pixels and
     measure sharper (33.8 for 100 px), so that none is flagged for being small. Sharpness grows
     with contrast: what is very dark or flat can be flagged as blurry as well.
@@ -50,12 +50,12 @@ def measure(image: Image.Image, grey: Image.Image) -> dict[str, float]:
 
     Args:
         image: RGB, upright, any size.
-        grey: the same picture in mode L.
+        grey: the same image in mode L.
 
     Returns:
         sharpness: standard deviation of the Laplacian of grey (its square is the focus measure
             LAPV of Pech-Pacheco et al. 2000), 4-neighbour kernel, edge pixels left out; 0 below
-            3 px. A flat picture and an even ramp have 0.
+            3 px. A flat image and an even ramp have 0.
         brightness: mean of grey.
         contrast: standard deviation of grey.
         colourfulness: mean over the pixels of the largest minus the smallest of R, G and B.
@@ -82,11 +82,11 @@ def add_flags(rows: pd.DataFrame, quality: Quality) -> pd.DataFrame:
     """The rows with `size_ratio` and one boolean column per flag.
 
     Args:
-        rows: one per picture of the set, with `width`, `height` and the columns of `measure`.
+        rows: one per image of the set, with `width`, `height` and the columns of `measure`.
         quality: the limit of each flag.
 
     Returns:
-        A copy of `rows`. `size_ratio` is how many times the area or the aspect of a picture
+        A copy of `rows`. `size_ratio` is how many times the area or the aspect of an image
         (whichever differs more) is larger or smaller than the set's median: 1 or more.
     """
     area = rows["width"].astype(float) * rows["height"]
@@ -103,7 +103,7 @@ def add_flags(rows: pd.DataFrame, quality: Quality) -> pd.DataFrame:
 
 
 def count_flags(rows: pd.DataFrame) -> dict[str, dict]:
-    """Pictures with each flag, and of these how many per class (classes with none left out)."""
+    """Images with each flag, and of these how many per class (classes with none left out)."""
     labels = {flag: rows.loc[rows[flag], "label"] for flag in RULES}
     return {
         "flags": {flag: len(own) for flag, own in labels.items()},
@@ -115,7 +115,7 @@ def count_flags(rows: pd.DataFrame) -> dict[str, dict]:
 
 
 def _moments(grey: Image.Image) -> tuple[float, float]:
-    """Mean and standard deviation of a picture in mode L, from its histogram."""
+    """Mean and standard deviation of an image in mode L, from its histogram."""
     counts = np.array(grey.histogram(), np.int64)
     values = np.arange(256)
     n = counts.sum()

@@ -1,4 +1,4 @@
-"""Says where to look: the pictures that matter, likely label errors, embeddings in the plane.
+"""Says where to look: the images that matter, likely label errors, embeddings in the plane.
 
 TensorFlow has no part in it.
 
@@ -24,11 +24,11 @@ JUDGED = ("val", "test")
 
 
 class Everything:
-    """All pictures of train, val and test, one after the other.
+    """All images of train, val and test, one after the other.
 
     Attributes:
         splits: the datasets, by name.
-        frame: path, split, label (int), group and image_id of each picture.
+        frame: path, split, label (int), group and image_id of each image.
     """
 
     def __init__(self, dataset: Path, embeddings: Path):
@@ -59,7 +59,7 @@ class Everything:
 def doubtful_labels(
     everything: Everything, limit: int, folds: int, seed: int
 ) -> tuple[pd.DataFrame, dict]:
-    """The likely label errors, worst first, and how many pictures of what were looked at."""
+    """The likely label errors, worst first, and how many images of what were looked at."""
     n, names = len(everything.frame), next(iter(everything.splits.values())).class_names
     rows = np.sort(np.random.default_rng(seed).choice(n, min(n, limit), replace=False))
     frame = everything.frame.iloc[rows].reset_index(drop=True)
@@ -104,7 +104,7 @@ def doubtful_labels(
 
 
 def draw_plane(path: Path, everything: Everything, judged: pd.DataFrame, limit, seed) -> dict:
-    """Draws a sample of all pictures; returns how many and how trustworthy."""
+    """Draws a sample of all images; returns how many and how trustworthy."""
     frame = everything.frame.merge(judged, "left", on=["split", "path"], suffixes=("", "_name"))
     mistaken = (frame["predicted"].notna() & (frame["predicted"] != frame["label_name"])).to_numpy()
     rows = plane.choose(mistaken, frame["confidence"].to_numpy(), limit, seed)
@@ -139,16 +139,16 @@ def main(argv: list[str] | None = None) -> None:
     mistakes = sheets.confident_mistakes(judged)
     hits = sheets.unsure_hits(judged, params.diagnose.unsure_hits)
     doubts, labels = doubtful_labels(
-        everything, params.diagnose.label_pictures, params.diagnose.folds, params.seed
+        everything, params.diagnose.label_images, params.diagnose.folds, params.seed
     )
     with atomic_folder(args.diagnosis) as folder:
         for name, rows in (("confident_mistakes", mistakes), ("unsure_hits", hits)):
             tables.write_listing(folder / f"{name}.csv", rows, tables.JUDGED_COLUMNS)
         tables.write_listing(folder / "label_errors.csv", doubts, tables.LABEL_ERROR_COLUMNS)
     with atomic_folder(args.plots) as folder:
-        sheets.draw_judged(folder, judged, params.diagnose.pictures, splits)
+        sheets.draw_judged(folder, judged, params.diagnose.images, splits)
         sheet = folder / "label_errors.png"
-        sheets.draw_doubts(sheet, doubts, labels, params.diagnose.pictures, splits)
+        sheets.draw_doubts(sheet, doubts, labels, params.diagnose.images, splits)
         drawn = draw_plane(
             folder / "plane.png", everything, judged, params.diagnose.plane_points, params.seed
         )

@@ -23,7 +23,7 @@ ITERATIONS = 300
 
 
 class Doubts(NamedTuple):
-    """What confident learning says about each picture.
+    """What confident learning says about each image.
 
     Attributes:
         judged: bool (n,); False for classes that are too small.
@@ -56,7 +56,7 @@ def out_of_sample(
     folds: int,
     seed: int,
 ) -> np.ndarray:
-    """Probabilities of a linear model that has never seen the picture, nor a near copy of it.
+    """Probabilities of a linear model that has never seen the image, nor a near copy of it.
 
     Each fold's model is a logistic regression on standardised vectors.
 
@@ -94,7 +94,7 @@ def find(label: np.ndarray, probabilities: np.ndarray, enough: np.ndarray) -> Do
     Args:
         label: int64 (n,), as given, which may be wrong.
         probabilities: float64 (n, n_classes), as `out_of_sample` gives them.
-        enough: bool (n_classes,), the classes whose pictures are judged, and that are suggested.
+        enough: bool (n_classes,), the classes whose images are judged, and that are suggested.
     """
     n = len(label)
     judged = enough[label]

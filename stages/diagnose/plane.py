@@ -28,7 +28,7 @@ class Plane(NamedTuple):
     Attributes:
         points: float64 (n, 2).
         trustworthiness: 0 to 1, how few of the nearest neighbours in the plane are none among
-            the vectors (Venna & Kaski 2001); None with too few pictures to say.
+            the vectors (Venna & Kaski 2001); None with too few images to say.
     """
 
     points: np.ndarray
@@ -62,7 +62,7 @@ def project(vectors: np.ndarray, seed: int) -> Plane | None:
         seed: of PCA's and t-SNE's random choices.
 
     Returns:
-        None where there is nothing to see: fewer than four pictures, or equal vectors.
+        None where there is nothing to see: fewer than four images, or equal vectors.
     """
     n = len(vectors)
     if n < 4 or np.ptp(vectors, axis=0).max() == 0:

@@ -1,4 +1,4 @@
-"""The pictures that matter: confident mistakes and unsure hits, as tables and contact sheets."""
+"""The images that matter: confident mistakes and unsure hits, as tables and contact sheets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from common import images, tables
+from common import tables
+from common.images import decode_png
 from common.plots import grids
 from common.plots.style import shorten
 
 
 def judged_rows(predictions: dict[str, tables.Predictions]) -> pd.DataFrame:
-    """A row per predicted picture.
+    """A row per predicted image.
 
     Args:
         predictions: by split.
@@ -57,23 +58,23 @@ def sheet(
     strips: dict[str, tuple[pd.DataFrame, Sequence[str]]],
     splits: dict[str, tables.Dataset],
 ) -> None:
-    """A contact sheet of pictures as the model sees them.
+    """A contact sheet of images as the model sees them.
 
     Args:
         path: the PNG.
         title: above it.
         strips: heading to rows with `path` and `split`, and a caption for each; empty ones are
             left out.
-        splits: the datasets that hold the pictures.
+        splits: the datasets that hold the images.
     """
     filled = {heading: pair for heading, pair in strips.items() if len(pair[0])}
     every = [rows[["path", "split"]] for rows, _ in filled.values()]
-    pictures = {}
+    images = {}
     for split, own in pd.concat(every).groupby("split") if every else ():
         dataset = splits[split]
         wanted = np.flatnonzero(np.isin(dataset.path, own["path"].unique()))
-        pictures |= {
-            dataset.path[row]: grids.tile(Image.fromarray(images.decode_png(png)))
+        images |= {
+            dataset.path[row]: grids.tile(Image.fromarray(decode_png(png)))
             for row, png in dataset.png_at(wanted).items()
         }
     grids.contact_sheet(
@@ -90,12 +91,12 @@ def sheet(
             )
             for heading, (rows, texts) in filled.items()
         ],
-        pictures,
+        images,
     )
 
 
 def said(word: str, name: str, probability: float) -> str:
-    """A line of a caption, such as "predicted cat .97", as wide as a picture at most."""
+    """A line of a caption, such as "predicted cat .97", as wide as an image at most."""
     number = f"{probability:.2f}"
     room = grids.CAPTION - len(word) - len(number) - 2
     return f"{word} {shorten(name, room)} {number}"
@@ -109,7 +110,7 @@ def draw_judged(
     Args:
         folder: where the PNGs go.
         judged: as `judged_rows` gives it.
-        limit: of the pictures of each split.
+        limit: of the images of each split.
         splits: the datasets.
     """
     right = judged["label"] == judged["predicted"]
@@ -139,8 +140,8 @@ def draw_doubts(
     Args:
         path: the PNG.
         doubts: the columns of tables.LABEL_ERROR_COLUMNS, worst first.
-        counts: with `judged` and `pictures`.
-        limit: of the pictures drawn.
+        counts: with `judged` and `images`.
+        limit: of the images drawn.
         splits: the datasets.
     """
     shown = doubts.head(limit)

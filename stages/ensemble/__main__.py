@@ -20,7 +20,7 @@ from stages.ensemble import plots, selection
 from stages.ensemble.revisions import (
     WORKSPACE,
     Member,
-    check_same_pictures,
+    check_same_images,
     read_member,
     read_workspace,
 )
@@ -29,11 +29,11 @@ JUDGED = ("val", "test")
 
 
 def read_members(files: dict, names: list[str]) -> list[Member]:
-    """The workspace first, then the members, all of the same pictures."""
+    """The workspace first, then the members, all of the same images."""
     members = [read_workspace(WORKSPACE, files)]
     for name in names:
         members.append(read_member(name, files))
-        check_same_pictures(members[0], members[-1])
+        check_same_images(members[0], members[-1])
     return members
 
 

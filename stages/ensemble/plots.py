@@ -1,4 +1,4 @@
-"""The members of an ensemble beside it, as a picture."""
+"""The members of an ensemble beside it, as an image."""
 
 from pathlib import Path
 

@@ -89,8 +89,8 @@ def _commit(revision: DVCFileSystem, name: str, root: str, asked: str) -> str:
         ) from None
 
 
-def check_same_pictures(first: Member, other: Member, asked: str = MEMBERS) -> None:
-    """Makes sure that two members speak of the same pictures, classes and labels, in order.
+def check_same_images(first: Member, other: Member, asked: str = MEMBERS) -> None:
+    """Makes sure that two members speak of the same images, classes and labels, in order.
 
     Raises:
         StageError: with the first difference.

@@ -72,7 +72,7 @@ def gain(y_true: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict:
 
     Returns:
         accuracy, balanced_accuracy and f1_macro (differences; above 0 is better), loss_decrease
-        (nats; above 0 is better), wrong_to_right and right_to_wrong (numbers of pictures).
+        (nats; above 0 is better), wrong_to_right and right_to_wrong (numbers of images).
     """
     old, new = judge(y_true, before), judge(y_true, after)
     was, now = (one.argmax(axis=1) == y_true for one in (before, after))

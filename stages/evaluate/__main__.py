@@ -4,7 +4,7 @@ Reads:  --dataset; --predictions, a folder with val.csv and test.csv; --manifest
         model, for its temperature
 Writes: --metrics; --evaluation, a folder: report.csv and report.json (classes with intervals) and
         slices.csv (parts of test, worst first); --decision, JSON: from which probabilities a server
-        should answer; --curves, a folder: CSVs for `dvc plots diff`; --plots, a folder: pictures
+        should answer; --curves, a folder: CSVs for `dvc plots diff`; --plots, a folder: images
 Params: seed, evaluate
 """
 
@@ -33,7 +33,7 @@ JUDGED = ("val", "test")
 
 
 def open_split(dataset: Path, predictions: Path, params: Params) -> tuple[Split, np.ndarray]:
-    """A split to be judged, and the paths of its pictures."""
+    """A split to be judged, and the paths of its images."""
     split = tables.Dataset(dataset)
     found = tables.read_checked_predictions(predictions, split)
     resamples = Resamples(split.label, split.group, params.evaluate.resamples, params.seed)
@@ -41,10 +41,10 @@ def open_split(dataset: Path, predictions: Path, params: Params) -> tuple[Split,
 
 
 def rows_of(manifest: Path, path: np.ndarray) -> pd.DataFrame:
-    """The manifest's rows of these pictures, in their order.
+    """The manifest's rows of these images, in their order.
 
     Raises:
-        StageError: a picture is not in the manifest.
+        StageError: an image is not in the manifest.
     """
     rows = tables.read_manifest(manifest).set_index("path", drop=False)
     missing = sorted(set(path) - set(rows.index))

@@ -12,7 +12,7 @@ from stages.evaluate.scores import PER_CLASS
 ENDS = ("", "_low", "_high")  # of a metric's name: the value, and its interval
 AVERAGES = {
     "macro average": ("precision_macro", "recall_macro", "f1_macro"),
-    "micro average": ("accuracy",) * 3,  # where each picture has one answer, all three are this
+    "micro average": ("accuracy",) * 3,  # where each image has one answer, all three are this
 }
 COLUMNS = [
     *("split", "class", "support"),

@@ -1,4 +1,4 @@
-"""Abstention: how accurate the model is on the pictures that it is surest of.
+"""Abstention: how accurate the model is on the images that it is surest of.
 
 El-Yaniv & Wiener 2010, "On the foundations of noise-free selective classification": the
 risk-coverage curve. Sureness is the probability of the top class, so no training is needed
@@ -11,7 +11,7 @@ import numpy as np
 def coverage_curve(
     right: np.ndarray, confidence: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Accuracy on the answered pictures, for each least confidence that answers some.
+    """Accuracy on the answered images, for each least confidence that answers some.
 
     Args:
         right: bool (n,).
@@ -19,7 +19,7 @@ def coverage_curve(
 
     Returns:
         (coverage, accuracy, confidence), each (distinct confidences,), coverage rising to 1.
-        Pictures of equal confidence are answered together.
+        Images of equal confidence are answered together.
     """
     order = np.argsort(-confidence, kind="stable")
     ordered = confidence[order]
@@ -32,7 +32,7 @@ def coverage_area(right: np.ndarray, confidence: np.ndarray) -> float:
     """Area under accuracy against coverage, 0 to 1: the mean accuracy over all coverages k / n.
 
     1 minus AURC (Geifman et al. 2019, "Bias-reduced uncertainty estimation for deep neural
-    classifiers", eq. 4). Within pictures of equal confidence mistakes count as evenly spread.
+    classifiers", eq. 4). Within images of equal confidence mistakes count as evenly spread.
     """
     coverage, accuracy, _ = coverage_curve(right, confidence)
     n = len(right)
@@ -46,10 +46,10 @@ def choose_least(right: np.ndarray, confidence: np.ndarray, target: float) -> fl
     """The least confidence to answer from, such that `target` of the answered are right.
 
     Of all that reach the target, the one that answers most; between it and the confidence of the
-    first picture that is not answered, the middle. 0 answers all.
+    first image that is not answered, the middle. 0 answers all.
 
     Returns:
-        None where the target is not reached even with the surest pictures alone.
+        None where the target is not reached even with the surest images alone.
     """
     _, accuracy, level = coverage_curve(right, confidence)
     reached = np.flatnonzero(accuracy >= target - 1e-12)

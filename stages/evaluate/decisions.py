@@ -20,7 +20,7 @@ class Split(NamedTuple):
     Attributes:
         label: int (n,).
         probabilities: float (n, n_classes).
-        resamples: of its pictures.
+        resamples: of its images.
     """
 
     label: np.ndarray
@@ -202,7 +202,7 @@ def decision(
 
     Returns:
         classes; positive, threshold and rule (None: the likeliest class is the answer; else
-        positive, from the threshold on); abstain_below (None: every picture is answered; else
+        positive, from the threshold on); abstain_below (None: every image is answered; else
         none whose likeliest class is less likely) and abstain_target.
     """
     chosen = threshold is not None

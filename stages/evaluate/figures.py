@@ -62,9 +62,9 @@ def draw_curves(
 
 
 def confusion_table(matrix: np.ndarray, class_names: list[str]) -> pd.DataFrame:
-    """A confusion matrix as rows `label, predicted, n`; cells without pictures are left out.
+    """A confusion matrix as rows `label, predicted, n`; cells without images are left out.
 
-    For `dvc plots`, whose own template would put each picture into the page to count it there.
+    For `dvc plots`, whose own template would put each image into the page to count it there.
     """
     names = np.array(class_names, dtype=object)
     label, predicted = matrix.nonzero()

@@ -2,14 +2,14 @@
 
 The percentiles of a bootstrap (Efron & Tibshirani 1993, chapter 13) fail near 1: where nothing is
 wrong, no resample has a mistake, and the interval is [1, 1]. benchmarks/intervals.py measures how
-often intervals hold the truth; of 95 % percentile intervals for the accuracy of 49 and 9 pictures
+often intervals hold the truth; of 95 % percentile intervals for the accuracy of 49 and 9 images
 at a true accuracy of 0.98, six in ten do. So the bootstrap gives the standard error alone, and:
 
 - What is bounded by 0 and 1 gets the exact interval of a binomial share (Clopper & Pearson 1934)
   for a share m of n_eff trials, with n_eff = m (1 - m) / s^2, the effective sample size of a
   standard error s (Korn & Graubard 1998, "Confidence intervals for proportions with small expected
   number of positive counts estimated from survey data"). Wilson's score interval is up to 8 %
-  narrower, but of its 95 % intervals at a true accuracy of 0.9975 (2 classes of 100 pictures) 88 %
+  narrower, but of its 95 % intervals at a true accuracy of 0.9975 (2 classes of 100 images) 88 %
   held it. MCC is mapped to [0, 1] first. n_eff is at most the number of groups (for averages over
   C classes C^2 / sum(1 / groups of the class), for MCC 2 (C - 1) / C times that), which is the
   answer, too, where s is 0. This limit is left out for precision and F1 of a class and for the
@@ -19,7 +19,7 @@ at a true accuracy of 0.98, six in ten do. So the bootstrap gives the standard e
   chance alone would give (`calibration.chance_error`; where bins are off, that takes off too
   much). Its upper end is the percentile.
 
-All this says how the metrics of this model vary with the test pictures. Another training would
+All this says how the metrics of this model vary with the test images. Another training would
 vary, too; that is not in it.
 """
 
@@ -90,7 +90,7 @@ class Judged:
         """Args:
         y_true: int (n,).
         probabilities: float (n, n_classes).
-        resamples: of these pictures.
+        resamples: of these images.
         confidence: e.g. 0.95.
         top_k: as of `Scorer`.
         """
@@ -128,13 +128,13 @@ class Judged:
 def shares(
     part: np.ndarray, whole: np.ndarray, resamples: Resamples, confidence: float
 ) -> list[dict[str, float | int | None]]:
-    """Ratios of sums over pictures, such as the accuracy within a slice, with intervals.
+    """Ratios of sums over images, such as the accuracy within a slice, with intervals.
 
     Args:
-        part: float (ratios, n), dense or sparse, what each picture adds above the line, from 0
+        part: float (ratios, n), dense or sparse, what each image adds above the line, from 0
             to `whole`.
         whole: the same form, what it adds below the line.
-        resamples: of these pictures.
+        resamples: of these images.
         confidence: e.g. 0.95.
 
     Returns:

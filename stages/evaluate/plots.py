@@ -1,4 +1,4 @@
-"""Pictures of the evaluation: curves, reliability, coverage, thresholds, intervals."""
+"""Images of the evaluation: curves, reliability, coverage, thresholds, intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def curves(
 
 
 def reliability(path: Path, title: str, panels: dict[str, dict[str, np.ndarray]]) -> None:
-    """Accuracy by confidence, and how many pictures each bin has, one column per panel.
+    """Accuracy by confidence, and how many images each bin has, one column per panel.
 
     Args:
         path: the PNG.
@@ -177,7 +177,7 @@ def coverage(
     marks: dict[str, tuple[float, float]],
     mark_name: str,
 ) -> None:
-    """Accuracy on the answered pictures against coverage.
+    """Accuracy on the answered images against coverage.
 
     Args:
         path: the PNG.

@@ -8,9 +8,9 @@ VALUES = 4_000_000  # weights held in memory at once, 8 bytes each
 
 
 class Resamples:
-    """Weights of pictures in bootstrap samples; each pass over it gives the same ones.
+    """Weights of images in bootstrap samples; each pass over it gives the same ones.
 
-    Stratified by label, because the split has fixed how many pictures of each class there are;
+    Stratified by label, because the split has fixed how many images of each class there are;
     by whole groups, because near copies are right or wrong together (Field & Welsh 2007,
     "Bootstrapping clustered data", for clusters). Of the G groups of a class G - 1 are drawn with
     replacement, each with the weight G / (G - 1): so the variance of a mean is estimated without
@@ -19,9 +19,9 @@ class Resamples:
     keeps the weight 1 and shows no variance.
 
     Attributes:
-        n: number of pictures.
-        groups: number of groups; one with pictures of several classes counts once in each.
-        unit: int64 (n,), which of these groups each picture is of.
+        n: number of images.
+        groups: number of groups; one with images of several classes counts once in each.
+        unit: int64 (n,), which of these groups each image is of.
         stratum: int64 (groups,), the label of each.
     """
 
@@ -64,5 +64,5 @@ class Resamples:
 
 
 def groups_within(member: np.ndarray, unit: np.ndarray) -> int:
-    """How many different groups the chosen pictures are of: bool (n,) and int (n,)."""
+    """How many different groups the chosen images are of: bool (n,) and int (n,)."""
     return len(np.unique(unit[member]))

@@ -1,4 +1,4 @@
-"""All headline metrics of many weighted versions of one set of pictures at once.
+"""All headline metrics of many weighted versions of one set of images at once.
 
 A bootstrap sample is a vector of weights, so a thousand of them are one matrix, and each metric
 is sums of its rows. Column by column the numbers are those of `metrics.evaluate` and of
@@ -19,7 +19,7 @@ PER_CLASS = ("precision", "recall", "f1")
 
 
 class Scorer:
-    """Metrics of one set of predictions under any weights of its pictures.
+    """Metrics of one set of predictions under any weights of its images.
 
     Attributes:
         top_k: the numbers of guesses for which `scores` gives top_<k>_accuracy.
@@ -121,7 +121,7 @@ class _Ranking:
     def __init__(self, truth: np.ndarray, score: np.ndarray):
         self.order = np.argsort(-score, kind="stable")
         ordered = score[self.order]
-        ends = np.flatnonzero(np.append(np.diff(ordered) != 0, True))  # last picture of each tie
+        ends = np.flatnonzero(np.append(np.diff(ordered) != 0, True))  # last image of each tie
         block = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
         positive = np.flatnonzero(truth[self.order])
         # Blocks of equal scores that hold a positive, and where each begins and ends.

@@ -14,17 +14,17 @@ from stages.evaluate.intervals import shares
 from stages.evaluate.resampling import Resamples
 
 COLUMNS = ["kind", "slice", "n", "groups", "wrong", "accuracy", "accuracy_low", "accuracy_high"]
-FOLDERS = 200  # of more, those with the most pictures
+FOLDERS = 200  # of more, those with the most images
 
 
 def assign(manifest: pd.DataFrame, label: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
-    """(kind, slice) to the pictures in it, bool (n,); slices with all pictures are left out.
+    """(kind, slice) to the images in it, bool (n,); slices with all images are left out.
 
     Args:
-        manifest: the rows of these pictures, in their order.
+        manifest: the rows of these images, in their order.
         label: int (n,). Folders are left out where they say the same as the labels.
 
-    Kinds are size (quarters by width x height), flag (of clean, and pictures without any), folder
+    Kinds are size (quarters by width x height), flag (of clean, and images without any), folder
     (that the file came in; the FOLDERS largest) and format.
     """
     found: dict[tuple[str, str], np.ndarray] = {}
@@ -58,12 +58,12 @@ def by_slice(
     confidence: float,
     least: int,
 ) -> pd.DataFrame:
-    """The accuracy of each slice of at least `least` pictures, worst first: COLUMNS.
+    """The accuracy of each slice of at least `least` images, worst first: COLUMNS.
 
     Args:
         right: bool (n,).
         slices: from `assign`.
-        resamples: of these pictures.
+        resamples: of these images.
         confidence: of the intervals.
         least: smaller slices are left out.
     """

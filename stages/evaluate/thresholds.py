@@ -10,11 +10,11 @@ from common.schema import Threshold
 class Counts(NamedTuple):
     """What each possible threshold gives, all (n_thresholds,).
 
-    A threshold t takes pictures with a score of t or more. Between two neighbouring scores all
+    A threshold t takes images with a score of t or more. Between two neighbouring scores all
     thresholds give the same, so each entry stands for those above `low` and up to `high`.
 
     Attributes:
-        low: float, rising; -1 for the first, which takes every picture, as 0 does.
+        low: float, rising; -1 for the first, which takes every image, as 0 does.
         high: float.
         tp: int, positives taken.
         fp: int, negatives taken.
@@ -47,7 +47,7 @@ def count_by_threshold(truth: np.ndarray, score: np.ndarray) -> Counts:
     """Counts for all thresholds from 0 to 1 that differ in what they take.
 
     Args:
-        truth: bool (n,), whether a picture is of the positive class.
+        truth: bool (n,), whether an image is of the positive class.
         score: float (n,), its probability, 0 to 1.
     """
     values, place = np.unique(score, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Runs every distinct picture through the frozen backbone once per view, and keeps its maps.
+"""Runs every distinct image through the frozen backbone once per view, and keeps its maps.
 
 Reads:  --dataset, a folder with train, val and test
 Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import cli, images, tables
+from common import cli, tables
 from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.schema import Augment
@@ -21,7 +21,7 @@ from networks.runtime import configure
 
 NO_MAPS_FILE = "no_maps.txt"
 NO_MAPS = "The backbone starts from random weights and is trained itself: no maps to cache.\n"
-CHECKED = 100  # pictures whose maps are compared
+CHECKED = 100  # images whose maps are compared
 
 
 def warn_of_idle_settings(augment: Augment, trainable: str | int) -> None:
@@ -37,7 +37,7 @@ def warn_of_idle_settings(augment: Augment, trainable: str | int) -> None:
 
 
 def warn_of_equal_maps(features: Path) -> None:
-    """Says so where the maps of training pictures do not differ, as far as CHECKED of them tell."""
+    """Says so where the maps of training images do not differ, as far as CHECKED of them tell."""
     maps = np.load(features, mmap_mode="r")
     rows = np.linspace(0, len(maps) - 1, min(CHECKED, len(maps))).astype(int)
     pooled = np.stack([maps[row, 0].mean(axis=(0, 1), dtype=np.float32) for row in rows])
@@ -56,9 +56,11 @@ def main(argv: list[str] | None = None) -> None:
     configure(params.seed, params.compute.threads)
     splits = {name: tables.Dataset(args.dataset / name) for name in tables.SPLITS}
     train = splits["train"]
-    first = images.decode_png(train.png_at([0])[0])
     backbone = build_backbone(
-        params.model.backbone, first.shape[:2], params.model.weights, params.model.layer
+        params.model.backbone,
+        train.preprocessing.image_size,
+        params.model.weights,
+        params.model.layer,
     )
     augmenter = build_augmenter(params.augment, params.seed)
     cached = caches_maps(params.model.trainable, params.model.weights)

@@ -1,7 +1,7 @@
-"""Shows what the model looked at in test pictures, and measures how far that can be believed.
+"""Shows what the model looked at in test images, and measures how far that can be believed.
 
 Reads:  --dataset; --model; --predictions, its folder
-Writes: --plots, a folder: a gallery of each class, right and wrong pictures beside their heat
+Writes: --plots, a folder: a gallery of each class, right and wrong images beside their heat
         maps, and summary.png with some of all classes; methods.png, the methods side by side;
         faithfulness.png and randomisation.png, how they did; --metrics, the same in numbers
 Params: gradcam, compute, seed
@@ -18,7 +18,7 @@ from networks.runtime import configure
 from stages.gradcam import faithfulness, galleries, plots, trials
 from stages.gradcam.explainer import Explainer
 
-METHOD_PICTURES = 6  # at most, in methods.png
+METHOD_IMAGES = 6  # at most, in methods.png
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -42,8 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     chosen = {
         label: galleries.choose_rows(table, label, params.gradcam.per_class) for label in names
     }
-    tested = faithfulness.choose_pictures(
-        dataset.label, dataset.group, params.gradcam.faithfulness_pictures, params.seed
+    tested = faithfulness.choose_images(
+        dataset.label, dataset.group, params.gradcam.faithfulness_images, params.seed
     )
     shown = galleries.in_turn(
         [kinds[kind] for kind in ("wrong", "right") for kinds in chosen.values()]
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
             found = trials.examine(
                 folder, classifier, explainer, answers, tested, batch_size, params.seed
             )
-        rows = galleries.compare(explainer, names, table, shown[:METHOD_PICTURES], opacity)
+        rows = galleries.compare(explainer, names, table, shown[:METHOD_IMAGES], opacity)
         plots.methods(folder / "methods.png", explainer.methods, found, rows)
     trials.report(found, len(tested))
     counts = {

@@ -1,4 +1,4 @@
-"""Heat maps of a split's pictures, by several methods at once, a few pictures at a time."""
+"""Heat maps of a split's images, by several methods at once, a few images at a time."""
 
 from collections.abc import Iterator, Sequence
 
@@ -31,11 +31,11 @@ class Explainer:
     ):
         """Args:
         classifier: opened.
-        dataset: its pictures have the classifier's size.
+        dataset: its images have the classifier's size.
         methods: names of cam.METHODS.
         layer: where the maps are taken, as in `cam.viewer`; the attention's own map is always
             of the maps that the head takes.
-        batch_size: pictures per step.
+        batch_size: images per step.
 
         Raises:
             StageError: as `cam.viewer`.
@@ -46,7 +46,7 @@ class Explainer:
         has_own = attention_maps(classifier.head, np.zeros(shape, np.float32)) is not None
         self.methods = [*methods, ATTENTION] if has_own else list(methods)
 
-    def pictures(self, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+    def images(self, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
         """Yields some of the rows and their pixels, uint8 (n, height, width, 3), in order."""
         for start in range(0, len(rows), self._batch_size):
             some = rows[start : start + self._batch_size]
@@ -56,7 +56,7 @@ class Explainer:
     def heats(
         self, pixels: np.ndarray, classes: np.ndarray, methods: Sequence[str] | None = None
     ) -> dict[str, np.ndarray]:
-        """Heat maps of one batch of pictures.
+        """Heat maps of one batch of images.
 
         Args:
             pixels: (n, height, width, 3) in [0, 255].
@@ -64,7 +64,7 @@ class Explainer:
             methods: some of `self.methods`; None: all.
 
         Returns:
-            Method to float32 (n, h, w) in [0, 1]. Of the attention its least weight in a picture
+            Method to float32 (n, h, w) in [0, 1]. Of the attention its least weight in an image
             is 0 and its most is 1.
         """
         seen = self._see(pixels, np.asarray(classes))

@@ -1,13 +1,13 @@
 """How faithful heat maps are: what becomes of the answer when hot places go, or come, first.
 
-Deletion and insertion (Petsiuk et al. 2018, "RISE", section 4.1). Deletion covers the picture,
+Deletion and insertion (Petsiuk et al. 2018, "RISE", section 4.1). Deletion covers the image,
 hottest pixels first, with its mean colour: the earlier the explained class's probability falls,
-the smaller the area below the curve and the better the map. Insertion begins with the picture
+the smaller the area below the curve and the better the map. Insertion begins with the image
 blurred and brings its pixels back, hottest first: here the larger area is better.
 
 As the paper does, the probability is that of the class which the model predicts. Unlike there
-(a pixel row at a time) there are STEPS steps of equal share, and the blur grows with the picture:
-a fixed one leaves large pictures as they are. Where pixels are equally hot, the picture's random
+(a pixel row at a time) there are STEPS steps of equal share, and the blur grows with the image:
+a fixed one leaves large images as they are. Where pixels are equally hot, the image's random
 map decides, so that a map without any heat does exactly as the random one does. That one has the
 grid of the first method's maps and is enlarged like them: only its places are random, not its
 grain.
@@ -31,7 +31,7 @@ BAR = 0.025  # of the p-value; one-sided, as a 95 % interval has it at each end
 RESAMPLES = 9999
 
 
-def choose_pictures(label: np.ndarray, group: np.ndarray, count: int, seed: int) -> list[int]:
+def choose_images(label: np.ndarray, group: np.ndarray, count: int, seed: int) -> list[int]:
     """At most `count` rows, at random, each class in its turn, near copies once; sorted.
 
     Args:
@@ -65,7 +65,7 @@ def turns(heat: np.ndarray, chance: np.ndarray, size: tuple[int, int]) -> np.nda
 
 
 def canvases(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The picture's mean colour all over, and the picture blurred: uint8 (height, width, 3)."""
+    """The image's mean colour all over, and the image blurred: uint8 (height, width, 3)."""
     mean = np.rint(pixels.mean(axis=(0, 1))).astype(np.uint8)
     sigma = BLUR * min(pixels.shape[:2])
     soft = ndimage.gaussian_filter(pixels.astype(np.float32), (sigma, sigma, 0), mode="nearest")
@@ -80,14 +80,14 @@ def measure(
     batch_size: int,
     seed: int,
 ) -> dict[str, np.ndarray]:
-    """Deletion and insertion curves of pictures, by each of the explainer's methods.
+    """Deletion and insertion curves of images, by each of the explainer's methods.
 
     Args:
         model: pixels to probabilities.
         explainer: of the split.
         rows: of the split.
         classes: int (len(rows),), the class that is explained.
-        batch_size: pictures per step.
+        batch_size: images per step.
         seed: of the random maps, together with the row.
 
     Returns:
@@ -97,7 +97,7 @@ def measure(
     forward = _forward(model)
     found: dict[str, list] = {}
     with cli.progress(None, "deleting and inserting", len(rows)) as bar:
-        for some, pixels in explainer.pictures(rows):
+        for some, pixels in explainer.images(rows):
             own = classes[bar.n : bar.n + len(some)]
             heats = explainer.heats(pixels, own)
             first = next(iter(heats.values()))
@@ -114,7 +114,7 @@ def measure(
 
 
 def _curves(forward, pixels, maps, label, batch_size) -> dict[str, np.ndarray]:
-    """Both curves of one picture by each map, float64 (2, STEPS + 1)."""
+    """Both curves of one image by each map, float64 (2, STEPS + 1)."""
     size = pixels.shape[:2]
     mean, soft = canvases(pixels)
     steps = range(1, STEPS)
@@ -143,11 +143,11 @@ def _batches(jobs: list[tuple], batch_size: int) -> Iterator[list[np.ndarray]]:
 def _forward(model: keras.Model):
     """Probability of a class, where pixels whose turn has come are replaced; float32 (n,)."""
     shape = (None, *model.input_shape[1:])
-    picture = tf.TensorSpec(shape, tf.uint8)
+    image = tf.TensorSpec(shape, tf.uint8)
     turn = tf.TensorSpec(shape[:3], tf.uint8)
     number = tf.TensorSpec((None,), tf.int32)
 
-    @tf.function(input_signature=[picture, picture, turn, number, tf.TensorSpec((), tf.int32)])
+    @tf.function(input_signature=[image, image, turn, number, tf.TensorSpec((), tf.int32)])
     def forward(before, after, turn, step, label):
         done = tf.cast(turn, tf.int32) < step[:, None, None]
         mixed = tf.where(done[..., None], after, before)
@@ -170,18 +170,18 @@ def areas(curves: np.ndarray) -> np.ndarray:
 def judge(curves: dict[str, np.ndarray], seed: int) -> dict[str, dict]:
     """Areas of each map, and whether it does better than the random one.
 
-    A picture's gain is the mean of what deletion's area is smaller, and insertion's is larger,
-    than the random map's of the same picture.
+    An image's gain is the mean of what deletion's area is smaller, and insertion's is larger,
+    than the random map's of the same image.
 
     Args:
-        curves: from `measure`, of at least one picture.
-        seed: of the test, where the pictures are too many for all of its 2^n sign flips.
+        curves: from `measure`, of at least one image.
+        seed: of the test, where the images are too many for all of its 2^n sign flips.
 
     Returns:
-        Map to deletion_auc and insertion_auc, means over pictures; and, but for RANDOM, gain,
+        Map to deletion_auc and insertion_auc, means over images; and, but for RANDOM, gain,
         gain_low and gain_high (mean, 95 % interval by Student's t), p_value (of gains being
         symmetric about 0, against a larger mean, by flipping their signs) and beats_random:
-        p_value is below BAR, which takes six pictures at least. One has no interval: None. And
+        p_value is below BAR, which takes six images at least. One has no interval: None. And
         of all but CENTRE beats_centre, the same against the centre blob.
     """
     area = {name: areas(pair) for name, pair in curves.items()}

@@ -1,4 +1,4 @@
-"""Test pictures beside their heat maps, ready to be drawn."""
+"""Test images beside their heat maps, ready to be drawn."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ from stages.gradcam import plots
 from stages.gradcam.explainer import Explainer
 from stages.gradcam.plots import Row
 
-SUMMARY_PICTURES = 4  # at most, right and wrong each, in summary.png
+SUMMARY_IMAGES = 4  # at most, right and wrong each, in summary.png
 TAKEN = {"summary", "methods", "faithfulness", "randomisation"}  # names of other files
 
 
 class Explained(NamedTuple):
-    """A picture that was explained.
+    """An image that was explained.
 
     Attributes:
         drawn: tiles and caption; tiles as `headings` says.
@@ -33,13 +33,13 @@ class Explained(NamedTuple):
 
 
 def headings(class_names: Sequence[str]) -> list[str]:
-    """What the tiles of an explained picture are; with two classes there is one more."""
+    """What the tiles of an explained image are; with two classes there is one more."""
     names = ["picture", "heat", "over the picture"]
     return [*names, "for the losing class"] if len(class_names) == 2 else names
 
 
 def choose_rows(predictions: pd.DataFrame, label: str, per_class: int) -> dict[str, list[int]]:
-    """Picks test pictures of one class: {"right": rows, "wrong": rows}.
+    """Picks test images of one class: {"right": rows, "wrong": rows}.
 
     Right ones are spread evenly over the model's confidence; wrong ones are the surest.
     """
@@ -64,31 +64,31 @@ def explain(
     rows: Sequence[int],
     opacity: float,
 ) -> list[Explained]:
-    """Test pictures with the heat map of the explainer's first method.
+    """Test images with the heat map of the explainer's first method.
 
     Args:
         explainer: of the test split.
         class_names: in label order.
         predictions: of the test split, as `tables.read_predictions` gives them.
         rows: of the split, in any order.
-        opacity: of the heat over the picture.
+        opacity: of the heat over the image.
     """
     results, method = [], explainer.methods[0]
-    for some, pixels in explainer.pictures(rows):
+    for some, pixels in explainer.images(rows):
         answers = [predictions.loc[row, "predicted"] for row in some]
         classes = np.array([class_names.index(answer) for answer in answers])
         heats = explainer.heats(pixels, classes, [method])[method]
         others = None
         if len(class_names) == 2:
             others = explainer.heats(pixels, 1 - classes, [method])[method]
-        for index, picture in enumerate(pixels):
+        for index, image in enumerate(pixels):
             tiles = [
-                picture,
-                coloured(heats[index], picture.shape[:2]),
-                overlay(picture, heats[index], opacity),
+                image,
+                coloured(heats[index], image.shape[:2]),
+                overlay(image, heats[index], opacity),
             ]
             if others is not None:
-                tiles.append(overlay(picture, others[index], opacity))
+                tiles.append(overlay(image, others[index], opacity))
             text = caption(predictions.loc[some[index]])
             results.append(Explained(Row(tiles, text), heats[index]))
     return results
@@ -101,14 +101,14 @@ def compare(
     rows: Sequence[int],
     opacity: float,
 ) -> list[Row]:
-    """Test pictures, each with the heat maps of all the explainer's methods laid over it."""
+    """Test images, each with the heat maps of all the explainer's methods laid over it."""
     results = []
-    for some, pixels in explainer.pictures(rows):
+    for some, pixels in explainer.images(rows):
         answers = [predictions.loc[row, "predicted"] for row in some]
         heats = explainer.heats(pixels, [class_names.index(answer) for answer in answers])
-        for index, picture in enumerate(pixels):
-            tiles = [overlay(picture, heat[index], opacity) for heat in heats.values()]
-            results.append(Row([picture, *tiles], caption(predictions.loc[some[index]])))
+        for index, image in enumerate(pixels):
+            tiles = [overlay(image, heat[index], opacity) for heat in heats.values()]
+            results.append(Row([image, *tiles], caption(predictions.loc[some[index]])))
     return results
 
 
@@ -150,7 +150,7 @@ def draw(
         folder: of the PNGs.
         class_names: in label order.
         chosen: of each class, as `choose_rows` gives it.
-        explained: rows to explained pictures.
+        explained: rows to explained images.
         method: that made their heat maps.
 
     Returns:
@@ -162,7 +162,7 @@ def draw(
     for label in cli.progress(class_names, "explaining", unit="class"):
         shown = {kind: explained(rows) for kind, rows in chosen[label].items()}
         for kind, items in shown.items():
-            if items and len(summary[kind]) < SUMMARY_PICTURES:
+            if items and len(summary[kind]) < SUMMARY_IMAGES:
                 summary[kind].append(items)
             heats += [item.heat for item in items]
         page = [item.drawn for items in shown.values() for item in items]
@@ -172,7 +172,7 @@ def draw(
                 f"{len(shown['wrong'])} wrong test pictures\n{meaning}"
             )
             plots.gallery(folder / file_name(label, used), title, names, page)
-    kinds = [in_turn(items)[:SUMMARY_PICTURES] for items in summary.values()]
+    kinds = [in_turn(items)[:SUMMARY_IMAGES] for items in summary.values()]
     strip = [item.drawn for items in kinds for item in items]
     plots.gallery(folder / "summary.png", f"Test pictures; {meaning}", names, strip)
     return heats

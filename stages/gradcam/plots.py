@@ -29,10 +29,10 @@ STYLES = {"random": ("#555555", ":"), "centre": ("#999999", "-.")}
 
 @dataclass(frozen=True)
 class Row:
-    """One picture of a gallery.
+    """One image of a gallery.
 
     Attributes:
-        tiles: uint8 (height, width, 3), all of one size: the picture, then its heat maps.
+        tiles: uint8 (height, width, 3), all of one size: the image, then its heat maps.
         caption: above them.
     """
 
@@ -43,7 +43,7 @@ class Row:
 def gallery(
     path: Path, title: str, headings: Sequence[str], rows: Sequence[Row], columns: int = 2
 ) -> None:
-    """Pictures beside their heat maps, with the colours' scale.
+    """Images beside their heat maps, with the colours' scale.
 
     Args:
         path: the PNG.
@@ -85,13 +85,13 @@ def gallery(
 def methods(
     path: Path, names: Sequence[str], verdicts: dict[str, dict], rows: Sequence[Row]
 ) -> None:
-    """The same pictures by several methods, with what the tests said of each.
+    """The same images by several methods, with what the tests said of each.
 
     Args:
         path: the PNG.
         names: of the methods.
         verdicts: as from `nn.faithfulness.judge`; empty where nothing was tested.
-        rows: the picture, then one tile for each method.
+        rows: the image, then one tile for each method.
     """
     headings = ["picture"]
     for name in names:
@@ -111,9 +111,9 @@ def faithfulness(
 
     Args:
         path: the PNG.
-        curves: map to float (2, steps + 1), deletion and insertion, means over pictures.
+        curves: map to float (2, steps + 1), deletion and insertion, means over images.
         verdicts: as from `nn.faithfulness.judge`.
-        n: pictures.
+        n: images.
     """
     with drawing(path, 13.5, 4.9, 1, 3) as (figure, axes):
         for ax, kind, which in zip(axes, ("deletion", "insertion"), (0, 1), strict=False):
@@ -166,7 +166,7 @@ def randomisation(path: Path, found: dict[str, dict[str, float | None]], n: int)
     Args:
         path: the PNG.
         found: method to state to mean rank correlation, None where there is none.
-        n: pictures.
+        n: images.
     """
     states = list(next(iter(found.values())))
     blocks = [f"head, {state.removeprefix('last_')}" for state in states[1:-1]]

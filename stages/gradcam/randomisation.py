@@ -3,7 +3,7 @@
 Adebayo et al. 2018, "Sanity checks for saliency maps", section 3.1, the cascading randomisation
 from the output to the input: first the head loses its weights, then the last block of each
 network as well, then the one before it, and so on. A map that stays as it was shows edges of the
-picture, not reasons of the model. Where the paper draws new weights, here each tensor's own values
+image, not reasons of the model. Where the paper draws new weights, here each tensor's own values
 are dealt anew: as random, and of the scale that the layers around them expect.
 """
 
@@ -58,12 +58,12 @@ def restored(*models: keras.Model) -> Iterator[None]:
 def check(
     backbone: keras.Model, head: keras.Model, heats: Heats, seed: int
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Rank correlations of pictures' heat maps with those of the model as it was.
+    """Rank correlations of images' heat maps with those of the model as it was.
 
     Args:
         backbone: of one or several networks; in the end it is as before.
         head: likewise.
-        heats: makes the heat maps of the pictures with the model as it then is: method to float
+        heats: makes the heat maps of the images with the model as it then is: method to float
             (n, h, w).
         seed: of the shuffles.
 

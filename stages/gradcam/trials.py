@@ -19,15 +19,15 @@ def examine(
     batch_size: int,
     seed: int,
 ) -> dict[str, dict]:
-    """Puts the heat maps of some pictures to the test, and draws how they did.
+    """Puts the heat maps of some images to the test, and draws how they did.
 
     Args:
         folder: of faithfulness.png and randomisation.png.
         classifier: its weights are shuffled meanwhile, and as before in the end.
         explainer: of the test split.
-        answers: int (n,), the class that the model gives to each picture of the split.
-        rows: of the pictures, at least one.
-        batch_size: pictures per step.
+        answers: int (n,), the class that the model gives to each image of the split.
+        rows: of the images, at least one.
+        batch_size: images per step.
         seed: of random maps and shuffles.
 
     Returns:
@@ -42,9 +42,7 @@ def examine(
     plots.faithfulness(folder / "faithfulness.png", means, found, len(rows))
 
     def heats() -> dict[str, np.ndarray]:
-        parts = [
-            explainer.heats(pixels, answers[some]) for some, pixels in explainer.pictures(rows)
-        ]
+        parts = [explainer.heats(pixels, answers[some]) for some, pixels in explainer.images(rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     alike = randomisation.check(classifier.backbone, classifier.head, heats, seed)

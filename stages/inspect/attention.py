@@ -1,4 +1,4 @@
-"""Attention weights laid over pictures, and compared between classes."""
+"""Attention weights laid over images, and compared between classes."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from common import images
 from common.files import atomic_folder
 from common.heat import overlay
+from common.images import decode_png
 from common.plots import grids, style
 from common.tables import Dataset
 from networks.attention_weights import attention_maps, channel_weights, find_layer, stretch
 
-PICTURES, COLUMNS = 12, 4  # of positions.png
-OPACITY = 0.5  # of the heat where the weight is the picture's largest
-ASKED, STEP = 240, 24  # pictures whose channel weights are compared, and how many at a time
+IMAGES, COLUMNS = 12, 4  # of positions.png
+OPACITY = 0.5  # of the heat where the weight is the image's largest
+ASKED, STEP = 240, 24  # images whose channel weights are compared, and how many at a time
 CHANNELS, CLASSES = 24, 20  # drawn in channels.png, at most
 
 ROW, COLUMN = 0.3, 0.27  # inches of a cell of the table of channels
@@ -26,12 +26,12 @@ MapsAt = Callable[[list[int]], np.ndarray]
 def draw_attention(folder: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
     """Draws where the head looks, positions.png, and at what, channels.png, as far as it says so.
 
-    Without any weights a picture none.png says that.
+    Without any weights an image none.png says that.
 
     Args:
         folder: written as a whole.
         head: from `heads.build_head`.
-        dataset: of the pictures.
+        dataset: of the images.
         maps_at: rows of the dataset to their maps, float32 (len(rows), height, width, channels).
     """
     with atomic_folder(folder) as inner:
@@ -48,21 +48,21 @@ def draw_attention(folder: Path, head: keras.Model, dataset: Dataset, maps_at: M
 
 
 def _draw_positions(path: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
-    """Pictures of every class beside their weights."""
-    rows = in_turn_by_class(dataset.label, PICTURES)
+    """Images of every class beside their weights."""
+    rows = in_turn_by_class(dataset.label, IMAGES)
     weights = attention_maps(head, maps_at(rows))
-    found, pictures, captions = dataset.png_at(rows), [], []
+    found, images, captions = dataset.png_at(rows), [], []
     for row, own, heat in zip(rows, weights, stretch(weights), strict=True):
-        pixels = images.decode_png(found[row])
+        pixels = decode_png(found[row])
         seam = np.full((pixels.shape[0], 4, 3), 255, np.uint8)
-        pictures.append(np.concatenate([pixels, seam, overlay(pixels, heat, OPACITY)], axis=1))
+        images.append(np.concatenate([pixels, seam, overlay(pixels, heat, OPACITY)], axis=1))
         name = style.shorten(dataset.class_names[dataset.label[row]], 20)
         captions.append(f"{name}: {own.min():.3g} to {own.max():.3g}")
     grids.image_grid(
         path,
         "Attention: weights of positions, validation pictures\n"
         "(blue: the picture's least, red: its most; the numbers are these two)",
-        pictures,
+        images,
         captions,
         columns=COLUMNS,
         side=3.0,
@@ -94,7 +94,7 @@ def _draw_channels(path: Path, head: keras.Model, dataset: Dataset, maps_at: Map
 
 
 def by_class(weights: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, float]:
-    """Means of classes, and how far pictures of one class lie apart.
+    """Means of classes, and how far images of one class lie apart.
 
     Args:
         weights: float (n, channels).
@@ -148,7 +148,7 @@ def draw_channels_and_classes(
     Args:
         path: the PNG.
         title: above all.
-        weights: float (n_pictures, n_channels).
+        weights: float (n_images, n_channels).
         table: float (len(class_names), len(numbers)), a class's mean weight less the classes' mean.
         class_names: of the table's rows.
         numbers: of the table's columns, the channels'.
@@ -176,7 +176,7 @@ def draw_channels_and_classes(
 
 
 def _draw_order(ax, weights: np.ndarray) -> None:
-    """Mean weights from the largest to the smallest, with the middle nine tenths of pictures."""
+    """Mean weights from the largest to the smallest, with the middle nine tenths of images."""
     order = np.argsort(-weights.mean(axis=0), kind="stable")
     x = np.arange(1, len(order) + 1)
     low, high = np.percentile(weights[:, order], [5, 95], axis=0)

@@ -1,15 +1,16 @@
-"""The picture of augmented training pictures: what the model is shown instead of the plain ones."""
+"""The image of augmented training images: what the model is shown instead of the plain ones."""
 
 from pathlib import Path
 
 import numpy as np
 
-from common import images, tables
+from common import tables
+from common.images import decode_png
 from common.plots import grids, style
 from common.schema import Augment
 from networks.augment import build_augmenter, build_mixer, chosen_steps
 
-SHOWN_PICTURES = 6  # columns
+SHOWN_IMAGES = 6  # columns
 SHOWN_VIEWS = 6  # rows, at most, without those of mixup and cutmix
 NAME = 13  # characters of a class's name in the shares of a mixture
 
@@ -17,23 +18,23 @@ NAME = 13  # characters of a class's name in the shares of a mixture
 def draw_views(
     path: Path, train: tables.Dataset, augment: Augment, trainable: str | int, seed: int
 ) -> None:
-    """Draws a few training pictures, plain and as they are augmented, and mixtures of them.
+    """Draws a few training images, plain and as they are augmented, and mixtures of them.
 
     Args:
         path: the PNG.
-        train: the pictures; the drawn ones lie evenly over its rows.
+        train: the images; the drawn ones lie evenly over its rows.
         augment: the section of params.yaml.
         trainable: model.trainable. A backbone that is tuned sees new draws at each step, of which
             some are shown; a frozen one its cached views, which are drawn from the same generators
             but in other batches.
         seed: as of the training.
     """
-    rows = np.linspace(0, train.n - 1, min(SHOWN_PICTURES, train.n)).astype(int)
+    rows = np.linspace(0, train.n - 1, min(SHOWN_IMAGES, train.n)).astype(int)
     found = train.png_at(rows)
-    pixels = np.stack([images.decode_png(found[row]) for row in rows]).astype(np.float32)
+    pixels = np.stack([decode_png(found[row]) for row in rows]).astype(np.float32)
     labels = [train.label[rows], train.class_names]
-    title, pictures, captions = samples(pixels, *labels, augment, trainable != "none", seed)
-    grids.image_grid(path, title, pictures, captions, columns=len(rows))
+    title, images, captions = samples(pixels, *labels, augment, trainable != "none", seed)
+    grids.image_grid(path, title, images, captions, columns=len(rows))
 
 
 def samples(
@@ -55,7 +56,7 @@ def samples(
         seed: of the augmenter.
 
     Returns:
-        The title, and uint8 pictures and their captions, row by row of n.
+        The title, and uint8 images and their captions, row by row of n.
     """
     changed = bool(chosen_steps(augment))
     augmenter = build_augmenter(augment, seed)
@@ -72,8 +73,8 @@ def samples(
             mixed, shares = mixer(augmenter(pixels, training=True), one_hot)
             views.append(np.asarray(mixed))
             captions += [f"{kind}: {shares_text(row, class_names)}" for row in np.asarray(shares)]
-    pictures = [np.clip(one, 0, 255).astype(np.uint8) for view in views for one in view]
-    return _title(augment, tuned, changed), pictures, captions
+    images = [np.clip(one, 0, 255).astype(np.uint8) for view in views for one in view]
+    return _title(augment, tuned, changed), images, captions
 
 
 def shares_text(shares: np.ndarray, class_names: list[str]) -> str:

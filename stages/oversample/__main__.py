@@ -1,4 +1,4 @@
-"""Balances the classes of train, on row numbers: no picture is touched.
+"""Balances the classes of train, on row numbers: no image is touched.
 
 Reads:  --train, the training split
 Writes: --sampling, row numbers with the number of their occurrence and their weight;
@@ -33,7 +33,7 @@ def sampled_rows(label: np.ndarray, oversample: Oversample, seed: int) -> np.nda
         seed: of the choice.
 
     Raises:
-        StageError: smote, and a class to be enlarged has no second picture to mix with.
+        StageError: smote, and a class to be enlarged has no second image to mix with.
     """
     rows = np.arange(len(label))
     present, counts = np.unique(label, return_counts=True)

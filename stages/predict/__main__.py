@@ -1,10 +1,10 @@
-"""Asks the trained model: probabilities of val and test, pooled maps of all pictures.
+"""Asks the trained model: probabilities of val and test, pooled maps of all images.
 
 With these two, all later judging needs neither TensorFlow nor the large maps.
 
 Reads:  --dataset; --features, the maps of its splits, if the backbone is frozen; --model
 Writes: --predictions, a folder with val.csv and test.csv; --embeddings, a folder with train.npy,
-        val.npy and test.npy, float32 (n, channels): the mean over positions of each picture's
+        val.npy and test.npy, float32 (n, channels): the mean over positions of each image's
         maps, what the head sees with its attention and pooling set aside; --metrics
 Params: compute
 """

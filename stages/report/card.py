@@ -10,6 +10,7 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from common.params import Params
+from common.sources import SOURCES
 from stages.report.numbers import fold, percent, readable, show
 from stages.report.summary import cautions
 
@@ -20,10 +21,10 @@ LICENSE = "mit"  # of the code; the card says what else counts
 
 
 def data_name(params: Params) -> str:
-    """A short name of the pictures that the model was trained on."""
+    """A short name of the images that the model was trained on."""
     if params.data.source == "path":
-        return Path(params.data.path).stem or "pictures"
-    return {"sample": "built-in sample", "gdrive": "pictures from Google Drive"}[params.data.source]
+        return Path(params.data.path).stem or SOURCES["path"]
+    return SOURCES[params.data.source]
 
 
 def results(evaluate: dict, dataset: str, level: str) -> list[EvalResult]:

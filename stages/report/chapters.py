@@ -3,8 +3,9 @@
 import dataclasses
 from pathlib import Path
 
+from common.reasons import REASONS
 from stages.report.captions import CHAPTERS, OTHER, chapter_of
-from stages.report.images import Picture
+from stages.report.images import Image
 from stages.report.numbers import Table, all_numbers, cell, csv_table, fold, matrix, readable
 from stages.report.numbers import values_table as values
 
@@ -19,42 +20,28 @@ TITLES = {
     "ensemble": ("Ensemble", "The predictions averaged with those of other experiments."),
     OTHER: ("Further results", ""),
 }
-# Why clean drops a file, in words; the keys are the vocabulary of common/tables.py.
-REASONS = {
-    "empty": "no byte in it",
-    "not_an_image": "no picture, whatever its name",
-    "unsupported_format": "a format that is not read",
-    "truncated": "cut short or damaged",
-    "too_small": "below clean.min_side",
-    "too_large": "above clean.max_pixels",
-    "bad_aspect": "longer than clean.max_aspect allows",
-    "no_content": "one even colour",
-    "exact_duplicate": "the same bytes as a kept one",
-    "near_duplicate": "a copy of a kept one: scaled, cropped, re-encoded, stamped, mirrored",
-    "label_conflict": "the same picture under two labels",
-}
 
 
 @dataclasses.dataclass
 class Chapter:
-    """A chapter of the page: its tables, then its pictures, then all numbers of its files."""
+    """A chapter of the page: its tables, then its images, then all numbers of its files."""
 
     name: str
     title: str
     intro: str
     tables: list[Table]
-    pictures: list[Picture]
+    images: list[Image]
     numbers: list[Table]
 
 
 def build_chapters(
-    metrics: dict[str, dict], pictures: list[Picture], csvs: dict[str, Path | None]
+    metrics: dict[str, dict], images: list[Image], csvs: dict[str, Path | None]
 ) -> list[Chapter]:
     """The chapters that have something to say, in the order of TITLES.
 
     Args:
         metrics: content of each metrics file, by the name of its stage.
-        pictures: of all chapters.
+        images: of all chapters.
         csvs: paths of the tables `rejected`, `evaluation` and `diagnosis` (the latter folders).
     """
     made = {
@@ -70,7 +57,7 @@ def build_chapters(
     chapters = []
     for name, (title, intro) in TITLES.items():
         tables = [table for table in made[name]() if table is not None and table.rows]
-        own = [picture for picture in pictures if chapter_of(picture.path) == name]
+        own = [image for image in images if chapter_of(image.path) == name]
         numbers = [
             all_numbers(f"{stage}.json", content)
             for stage, content in metrics.items()
@@ -82,7 +69,7 @@ def build_chapters(
 
 
 def data_tables(metrics: dict, csvs: dict) -> list[Table | None]:
-    """From files to pictures that were kept."""
+    """From files to images that were kept."""
     clean = metrics.get("clean", {})
     story = []
     if "files" in clean:
@@ -112,7 +99,7 @@ def data_tables(metrics: dict, csvs: dict) -> list[Table | None]:
 
 
 def split_tables(metrics: dict) -> list[Table | None]:
-    """Pictures by class and split, and what an epoch makes of them."""
+    """Images by class and split, and what an epoch makes of them."""
     split = metrics.get("split", {})
     parts = {name: split[name] for name in ("train", "val", "test") if name in split}
     counts = {
@@ -158,7 +145,7 @@ def evaluation_tables(metrics: dict, csvs: dict) -> list[Table | None]:
 
 
 def diagnosis_tables(metrics: dict, csvs: dict) -> list[Table | None]:
-    """The numbers of the diagnosis, and its lists of pictures to act on."""
+    """The numbers of the diagnosis, and its lists of images to act on."""
     found = generic_tables(metrics.get("diagnose", {}), "diagnosis")
     return found + folder_tables(csvs.get("diagnosis"))
 

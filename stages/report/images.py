@@ -9,23 +9,23 @@ from PIL import Image
 
 from common import cli
 
-WIDTHS = (1600, 1100, 760, 520)  # px; a picture that has to become smaller takes the next of these
-LIMIT = 4_500_000  # bytes of all pictures of a page, as text
-PER_FOLDER = 24  # pictures of a folder that are shown; a folder may hold one for each class
+WIDTHS = (1600, 1100, 760, 520)  # px; an image that has to become smaller takes the next of these
+LIMIT = 4_500_000  # bytes of all images of a page, as text
+PER_FOLDER = 24  # images of a folder that are shown; a folder may hold one for each class
 FEW_COLOURS = 4096  # a drawing, which is smallest and sharpest without loss
 QUALITY = 80  # of WebP, for everything else
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclasses.dataclass
-class Picture:
+class EmbeddedImage:
     """A plot of the page.
 
     Attributes:
         path: POSIX, relative to the folder of all plots.
         width, height: px, of the file.
         size: px, width that it is embedded with.
-        uri: the picture itself.
+        uri: the image itself.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Picture:
 
 
 def encode(file: Path, width: int) -> tuple[str, int]:
-    """A picture as a data URI (WebP) of at most `width` px, and the width it came out with."""
+    """An image as a data URI (WebP) of at most `width` px, and the width it came out with."""
     with Image.open(file) as image:
         image = image.convert("RGBA")
     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -62,15 +62,17 @@ def next_width(width: int) -> int:
 
 
 def find(folder: Path) -> list[Path]:
-    """All pictures below a folder, sorted."""
+    """All images below a folder, sorted."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def embed(folder: Path, files: list[Path], limit: int = LIMIT) -> tuple[list[Picture], list[str]]:
-    """Embeds pictures, the most important first, within a number of bytes.
+def embed(
+    folder: Path, files: list[Path], limit: int = LIMIT
+) -> tuple[list[EmbeddedImage], list[str]]:
+    """Embeds images, the most important first, within a number of bytes.
 
     While they are too many bytes, those that take more than an even share become as wide as the
-    next of WIDTHS; where these have the smallest already, the last picture is left out. Only
+    next of WIDTHS; where these have the smallest already, the last image is left out. Only
     PER_FOLDER of a folder are looked at.
 
     Args:
@@ -79,7 +81,7 @@ def embed(folder: Path, files: list[Path], limit: int = LIMIT) -> tuple[list[Pic
         limit: bytes of all data URIs together.
 
     Returns:
-        The pictures, in the same order, and the paths of those that were left out.
+        The images, in the same order, and the paths of those that were left out.
     """
     taken: dict[Path, int] = {}
     chosen, left_out = [], []
@@ -87,19 +89,19 @@ def embed(folder: Path, files: list[Path], limit: int = LIMIT) -> tuple[list[Pic
         taken[file.parent] = taken.get(file.parent, 0) + 1
         (chosen if taken[file.parent] <= PER_FOLDER else left_out).append(file)
     names = {file: file.relative_to(folder).as_posix() for file in files}
-    pictures = []
+    images = []
     found = cli.parallel_map(lambda file: encode(file, WIDTHS[0]), chosen)
     for file, (uri, size) in zip(chosen, cli.progress(found, "pictures", len(chosen)), strict=True):
         with Image.open(file) as image:
-            pictures.append(Picture(names[file], image.width, image.height, size, uri))
-    while sum(len(picture.uri) for picture in pictures) > limit:
+            images.append(EmbeddedImage(names[file], image.width, image.height, size, uri))
+    while sum(len(image.uri) for image in images) > limit:
         # Those above an even share of the bytes; there is at least one.
-        above = [p for p in pictures if len(p.uri) > limit / len(pictures)]
+        above = [p for p in images if len(p.uri) > limit / len(images)]
         above = [p for p in above if p.size > WIDTHS[-1]]
         if not above:
-            left_out.append(folder / pictures.pop().path)
+            left_out.append(folder / images.pop().path)
             continue
         smaller = cli.parallel_map(lambda p: encode(folder / p.path, next_width(p.size)), above)
-        for picture, (uri, size) in zip(above, smaller, strict=True):
-            picture.uri, picture.size = uri, size
-    return pictures, [file.relative_to(folder).as_posix() for file in left_out]
+        for image, (uri, size) in zip(above, smaller, strict=True):
+            image.uri, image.size = uri, size
+    return images, [file.relative_to(folder).as_posix() for file in left_out]

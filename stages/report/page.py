@@ -28,7 +28,7 @@ def render(templates: Path, **content) -> str:
     """The page's HTML.
 
     A content security policy names the one style sheet by its hash and admits nothing but
-    embedded pictures, so that a browser would refuse what slipped through the escaping.
+    embedded images, so that a browser would refuse what slipped through the escaping.
 
     Args:
         templates: folder of the template and its style sheet.

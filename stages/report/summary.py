@@ -8,8 +8,8 @@ import pandas as pd
 from stages.report.numbers import Cell, fold, readable, show
 
 HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc")
-SMALL_TEST = 200  # pictures; below, one more or fewer right moves accuracy by half a per cent
-SMALL_CLASS = 20  # test pictures
+SMALL_TEST = 200  # images; below, one more or fewer right moves accuracy by half a per cent
+SMALL_CLASS = 20  # test images
 IMBALANCE = 3  # largest class of train over the smallest
 
 

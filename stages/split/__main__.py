@@ -1,8 +1,8 @@
-"""Divides the pictures into train, val and test, and resizes each of them once.
+"""Divides the images into train, val and test, and resizes each of them once.
 
 Reads:  --manifest; --raw, the files it names
-Writes: --dataset, a folder: train, val and test as Parquet, class_names.json, leaks.csv;
-        --metrics; --plots, a folder: pictures per class and split, a few of each class
+Writes: --dataset, a folder: train, val and test as Parquet; leaks.csv;
+        --metrics; --plots, a folder: images per class and split, a few of each class
 Params: seed, split, clean.max_pixels
 """
 
@@ -53,7 +53,7 @@ def drop_leaks(
 def encoded(
     rows: pd.DataFrame, raw: Path, label_of: dict[str, int], split: Split, max_pixels: int
 ) -> Iterator[dict]:
-    """Yields the rows of a dataset split: each picture decoded, resized and encoded as PNG."""
+    """Yields the rows of a dataset split: each image decoded, resized and encoded as PNG."""
 
     def convert(row) -> dict:
         try:
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "manifest", "raw", "dataset", "metrics", "plots")
     params = read_params(args.params)
     manifest = tables.read_manifest(args.manifest)
-    n_pictures = len(manifest)
+    n_images = len(manifest)
     class_names = sorted(manifest["label"].unique())
     if len(class_names) < 2:
         raise StageError(
@@ -97,20 +97,22 @@ def main(argv: list[str] | None = None) -> None:
     )
     if (counts == 0).any(axis=None):
         raise StageError(f"After dropping leaks a class is missing from a split:\n{counts}")
+    preprocessing = tables.Preprocessing(
+        params.split.image_size, params.split.resize, params.clean.max_pixels
+    )
     with atomic_folder(args.dataset) as dataset, atomic_folder(args.plots) as folder:
         for name in tables.SPLITS:
             rows = manifest[split == name]
             stream = encoded(rows, args.raw, label_of, params.split, params.clean.max_pixels)
             bar = cli.progress(stream, f"resizing {name}", len(rows))
-            written = tables.write_dataset(dataset / name, class_names, bar)
+            written = tables.write_dataset(dataset / name, class_names, preprocessing, bar)
             if written != len(rows):
                 raise AssertionError(f"{written} pictures written of {len(rows)} in {name}")
-        write_json(dataset / "class_names.json", class_names)
         tables.write_leaks(dataset / "leaks.csv", leaks)
         plots.draw(folder, dataset, counts, params.seed)
-    dropped = n_pictures - len(manifest)
-    if int(counts.to_numpy().sum()) + dropped != n_pictures:
-        raise AssertionError(f"{counts.to_numpy().sum()} + {dropped} dropped != {n_pictures}")
+    dropped = n_images - len(manifest)
+    if int(counts.to_numpy().sum()) + dropped != n_images:
+        raise AssertionError(f"{counts.to_numpy().sum()} + {dropped} dropped != {n_images}")
     groups = manifest.groupby(split)["group"].nunique()
     write_json(
         args.metrics,
@@ -124,7 +126,7 @@ def main(argv: list[str] | None = None) -> None:
         }
         | {
             "n_classes": len(class_names),
-            "pictures": n_pictures,
+            "pictures": n_images,
             "leaks": len(leaks),
             "dropped": dropped,
         },

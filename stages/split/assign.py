@@ -13,23 +13,23 @@ from common.tables import SPLITS
 def assign_splits(
     manifest: pd.DataFrame, val: float, test: float, seed: int, assign: str = "exact"
 ) -> pd.Series:
-    """Names a split for every picture.
+    """Names a split for every image.
 
-    Pictures with a given split keep it. Where the source gives no val (or no test), that one is
+    Images with a given split keep it. Where the source gives no val (or no test), that one is
     taken out of its train. Neither way do names, folders or the order of files matter.
 
     "exact" divides each class by itself: its groups, shuffled and then the largest first, go to
-    the split that lacks most pictures, so that each class's counts are exact to within one group
-    and every split holds at least one group of every class. Adding pictures to a class deals it
+    the split that lacks most images, so that each class's counts are exact to within one group
+    and every split holds at least one group of every class. Adding images to a class deals it
     anew.
 
     "stable" draws each group's place from a hash of the seed and its smallest image id, and of
     nothing else, so that a group stays where it is whatever is added, removed or relabelled
     elsewhere. Its price is exactness: of a class with n groups a fraction p is binomial, n p
-    give or take sqrt(n p (1 - p)). A group of k pictures that gains one keeps its place unless
+    give or take sqrt(n p (1 - p)). A group of k images that gains one keeps its place unless
     the newcomer has the smallest id (1 in k + 1) and another place; no rule that knows the
-    present pictures alone can do without that, since {a}, {a, b} and {b} would all have to agree.
-    The same goes for a picture that clean replaces by a better copy of itself.
+    present images alone can do without that, since {a}, {a, b} and {b} would all have to agree.
+    The same goes for an image that clean replaces by a better copy of itself.
 
     Args:
         manifest: columns image_id, label, given_split, group.
@@ -42,7 +42,7 @@ def assign_splits(
         "train", "val" or "test" for each row, on the manifest's index.
 
     Raises:
-        StageError: naming each class with too few pictures, or missing from a split.
+        StageError: naming each class with too few images, or missing from a split.
     """
     if assign not in ("exact", "stable"):
         raise ValueError(f"Expected assign to be exact or stable. Received: assign={assign!r}")
@@ -75,10 +75,10 @@ def assign_splits(
 
 
 def find_leaks(manifest: pd.DataFrame, split: pd.Series) -> list[dict]:
-    """Lists pictures whose near-duplicate group also stands in another split.
+    """Lists images whose near-duplicate group also stands in another split.
 
     Only given splits can leak; `assign_splits` never divides a group. Of a group across train
-    and test the train picture is listed, across val and test the val picture: the split that
+    and test the train image is listed, across val and test the val image: the split that
     judges is left as it was given.
 
     Returns:

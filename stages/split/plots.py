@@ -1,4 +1,4 @@
-"""Everything in plots/split: how many pictures of each class are where, and what they look like."""
+"""Everything in plots/split: how many images of each class are where, and what they look like."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from common import images, tables
+from common import tables
+from common.images import decode_png
 from common.plots import bars, grids, sets
 
-SAMPLES = 72  # training pictures shown, an equal share of each class
-CLASSES = 36  # classes of which pictures are shown
+SAMPLES = 72  # training images shown, an equal share of each class
+CLASSES = 36  # classes of which images are shown
 
 
 def draw(folder: Path, dataset: Path, counts: pd.DataFrame, seed: int) -> None:
@@ -19,8 +20,8 @@ def draw(folder: Path, dataset: Path, counts: pd.DataFrame, seed: int) -> None:
     Args:
         folder: where the PNGs go.
         dataset: folder of the splits.
-        counts: pictures by class name (index, in label order) and split (columns).
-        seed: decides which training pictures are shown.
+        counts: images by class name (index, in label order) and split (columns).
+        seed: decides which training images are shown.
     """
     class_names = list(counts.index)
     parts = {name: counts[name].tolist() for name in tables.SPLITS}
@@ -38,11 +39,11 @@ def draw(folder: Path, dataset: Path, counts: pd.DataFrame, seed: int) -> None:
         paths = [train.path[row] for row in rows]
         strips.append(grids.Strip(f"{name}: {len(own):,}", paths, [""] * len(paths)))
         shown += rows
-    pictures = {
-        train.path[row]: grids.tile(Image.fromarray(images.decode_png(png)))
+    images = {
+        train.path[row]: grids.tile(Image.fromarray(decode_png(png)))
         for row, png in train.png_at(shown).items()
     }
     title = f"Training pictures as the model sees them, at most {each} of each class"
     if len(class_names) > CLASSES:
         title += f" (first {CLASSES} of {len(class_names)} classes)"
-    grids.contact_sheet(folder / "samples.png", title, strips, pictures)
+    grids.contact_sheet(folder / "samples.png", title, strips, images)

@@ -3,8 +3,7 @@
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
 Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
         with one row per epoch; --live, a folder: the same from DVCLive as training goes; --metrics
-Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads,
-        split.image_size, split.resize, clean.max_pixels
+Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads
 """
 
 import numpy as np
@@ -33,13 +32,11 @@ from stages.train.tuning import TunedNetwork, tune, warmup_epochs, warmup_settin
 NO_METRICS = ("epoch", "learning_rate", "phase")  # columns of the history
 
 
-def card_of(class_names: list[str], params: Params, temperature: float) -> dict:
+def card_of(dataset: tables.Dataset, params: Params, temperature: float) -> dict:
     """What a reader of the model must know beside it."""
     return {
-        "class_names": class_names,
-        "image_size": list(params.split.image_size),
-        "resize": params.split.resize,
-        "max_pixels": params.clean.max_pixels,
+        "class_names": dataset.class_names,
+        **dataset.preprocessing._asdict(),
         "frozen": params.model.trainable == "none",
         "temperature": temperature,  # by which the logits have been divided after training
         "params": {
@@ -67,7 +64,10 @@ def main(argv: list[str] | None = None) -> None:
     }
     # Before the head, so that weights: none draws the same numbers as in the extract stage.
     backbone = build_backbone(
-        params.model.backbone, params.split.image_size, params.model.weights, params.model.layer
+        params.model.backbone,
+        splits["train"].preprocessing.image_size,
+        params.model.weights,
+        params.model.layer,
     )
     name = " + ".join(params.model.backbones)
     set_trainable(backbone, params.model.trainable, params.model.weights)
@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     model = compose(backbone, head)
     with atomic_folder(args.model) as folder:
         save_description(folder, model)
-        save_classifier(folder, model, card_of(class_names, params, temperature))
+        save_classifier(folder, model, card_of(splits["train"], params, temperature))
         if params.train.hdf5:
             save_hdf5(folder, model)
     tables.write_history(args.history, history)

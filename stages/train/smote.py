@@ -1,4 +1,4 @@
-"""SMOTE on the features of a frozen backbone: repeats become mixtures of two pictures' maps.
+"""SMOTE on the features of a frozen backbone: repeats become mixtures of two images' maps.
 
 Chawla et al. 2002, "SMOTE: synthetic minority over-sampling technique", section 4.2: a synthetic
 sample lies at a random place on the line between a sample and one of its nearest neighbours of

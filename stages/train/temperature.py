@@ -8,13 +8,13 @@ import numpy as np
 from common.calibration import fit_temperature
 from networks.parts import fold_temperature, logits_model
 
-ROWS = 32  # pictures whose maps are held at once
+ROWS = 32  # images whose maps are held at once
 
 
 def calibrate(
     head: keras.Model, label: np.ndarray, maps_at: Callable[[list[int]], np.ndarray]
 ) -> float:
-    """Fits the temperature on these pictures and divides the head's logits by it.
+    """Fits the temperature on these images and divides the head's logits by it.
 
     Args:
         head: from `heads.build_head`, trained.

@@ -24,9 +24,7 @@ class TunedNetwork(keras.Model):
         mixer: from `augment.build_mixer`, or None.
         """
         super().__init__(name="tuned")
-        self.supports_jit = (
-            False  # XLA, which Keras asks for on a GPU, cannot turn or shift pictures
-        )
+        self.supports_jit = False  # XLA, which Keras asks for on a GPU, cannot turn or shift images
         self.backbone, self.head = backbone, head
         self.augmenter, self.mixer = augmenter, mixer
 
@@ -41,7 +39,7 @@ class TunedNetwork(keras.Model):
         if self.augmenter is not None:
             pixels = self.augmenter(pixels, training=True)
         if self.mixer is not None:
-            # The weights of two pictures are mixed in the same share as their labels.
+            # The weights of two images are mixed in the same share as their labels.
             both = tf.concat([labels, weights[:, None]], axis=1)
             pixels, both = self.mixer(pixels, both)
             labels, weights = both[:, :-1], both[:, -1]

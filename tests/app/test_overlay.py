@@ -1,4 +1,4 @@
-"""Heat maps on whole pictures: where the model's view lies in them, worked out by hand."""
+"""Heat maps on whole images: where the model's view lies in them, worked out by hand."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from app.overlay import laid_over, layer, whole_heat
 LEFT = np.array([[1.0, 0.0]], np.float32)  # hot in the left half of the view
 
 
-def test_stretch_shows_the_whole_picture():
+def test_stretch_shows_the_whole_image():
     found = whole_heat(LEFT, (60, 120), (50, 50), "stretch")
     assert found.shape == (60, 120)
     assert found[:, 10].min() > 0.95 and found[:, 110].max() < 0.05
@@ -26,7 +26,7 @@ def test_crop_leaves_the_margins_cold():
 
 
 def test_pad_cuts_its_margins_off():
-    """Of a view of 50 x 50 px, the 120 x 60 px picture takes the rows 12.5 to 37.5."""
+    """Of a view of 50 x 50 px, the 120 x 60 px image takes the rows 12.5 to 37.5."""
     upper = np.array([[1.0], [0.0], [0.0], [0.0]])  # the first quarter, which is margin
     view = Image.fromarray(upper.astype(np.float32)).resize((50, 50), Image.Resampling.BICUBIC)
     found = whole_heat(upper, (60, 120), (50, 50), "pad")
@@ -45,10 +45,10 @@ def test_heat_stays_within_its_range(how):
     assert found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
 
 
-def test_where_there_is_no_heat_the_picture_shows():
-    picture = Image.new("RGB", (40, 20), (10, 200, 30))
+def test_where_there_is_no_heat_the_image_shows():
+    image = Image.new("RGB", (40, 20), (10, 200, 30))
     heat = whole_heat(LEFT, (20, 40), (40, 40), "stretch")
-    found = np.asarray(laid_over(picture, heat))
+    found = np.asarray(laid_over(image, heat))
     np.testing.assert_array_equal(found[:, 39], np.full((20, 3), (10, 200, 30)))
     assert (found[:, 0] != found[:, 39]).any(axis=1).all()
     alone = np.asarray(layer(heat))

@@ -1,4 +1,4 @@
-"""The predictor: equal to the pipeline, the same for every kind of picture, exact in its rules."""
+"""The predictor: equal to the pipeline, the same for every kind of image, exact in its rules."""
 
 import io
 import shutil
@@ -12,7 +12,7 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json, write_json
 from common.images import ImageError
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -36,7 +36,7 @@ def probabilities(answers: list[Prediction]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("precision, atol", [("float32", 1e-3), ("bfloat16", 1e-2)])
-def test_test_pictures_get_the_pipelines_probabilities(whole_run, test_table, precision, atol):
+def test_test_images_get_the_pipelines_probabilities(whole_run, test_table, precision, atol):
     paths, expected = test_table
     predictor = Predictor(whole_run.path("models"), precision=precision, batch_size=4)
     found = probabilities(predictor.predict(paths))
@@ -63,13 +63,13 @@ def test_unsure_answers_of_bfloat16_are_computed_again(whole_run, predictor):
     )
 
 
-def test_all_kinds_of_one_picture_get_one_answer(predictor, tmp_path):
-    picture = make_picture(5, (90, 70), "red")
+def test_all_kinds_of_one_image_get_one_answer(predictor, tmp_path):
+    image = make_image(5, (90, 70), "red")
     path = tmp_path / "picture.png"
-    path.write_bytes(picture_bytes(picture))
-    array = np.asarray(picture)
-    grey = np.asarray(picture.convert("L"))
-    kinds = [path, str(path), path.read_bytes(), picture, array, array.astype(np.float32)]
+    path.write_bytes(image_bytes(image))
+    array = np.asarray(image)
+    grey = np.asarray(image.convert("L"))
+    kinds = [path, str(path), path.read_bytes(), image, array, array.astype(np.float32)]
     found = probabilities(predictor.predict([*kinds, grey, np.dstack([grey] * 3)]))
     np.testing.assert_array_equal(found[:6], found[:1].repeat(6, axis=0))
     np.testing.assert_array_equal(found[6], found[7])
@@ -77,22 +77,22 @@ def test_all_kinds_of_one_picture_get_one_answer(predictor, tmp_path):
 
 
 def test_orientation_and_transparency_are_those_of_the_pipeline(predictor):
-    picture = make_picture(7, (80, 60), "blue")
+    image = make_image(7, (80, 60), "blue")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter clockwise for showing
-    lying = picture.transpose(Image.Transpose.ROTATE_90)
-    turned = picture_bytes(lying, "PNG", exif=exif)
-    clear = picture.convert("RGBA")
+    lying = image.transpose(Image.Transpose.ROTATE_90)
+    turned = image_bytes(lying, "PNG", exif=exif)
+    clear = image.convert("RGBA")
     clear.putalpha(0)
     white = Image.new("RGB", (80, 60), "white")
-    found = probabilities(predictor.predict([turned, picture, clear, white]))
+    found = probabilities(predictor.predict([turned, image, clear, white]))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[2], found[3])
     assert predictor.prepare(turned).aspect == pytest.approx(80 / 60)
 
 
 def test_batches_change_nothing_and_may_be_of_any_size(predictor):
-    pixels = np.stack([np.asarray(make_picture(seed, (64, 64))) for seed in range(9)])
+    pixels = np.stack([np.asarray(make_image(seed, (64, 64))) for seed in range(9)])
     together = probabilities(predictor.ask(pixels))
     alone = np.concatenate([probabilities(predictor.ask(each[None])) for each in pixels])
     np.testing.assert_allclose(together, alone, atol=1e-6)
@@ -100,7 +100,7 @@ def test_batches_change_nothing_and_may_be_of_any_size(predictor):
 
 
 def test_heat_maps_are_given_where_asked_for(predictor):
-    pixels = np.stack([np.asarray(make_picture(seed, (64, 64), "red")) for seed in range(6)])
+    pixels = np.stack([np.asarray(make_image(seed, (64, 64), "red")) for seed in range(6)])
     wanted = [True, False, False, False, False, True]
     found = predictor.ask(pixels, wanted)
     assert [answer.heat_map is not None for answer in found] == wanted
@@ -114,7 +114,7 @@ def test_heat_maps_are_given_where_asked_for(predictor):
 
 
 def test_a_stream_goes_on_past_what_cannot_be_used_and_reads_ahead_little(predictor, tmp_path):
-    good = picture_bytes(make_picture(1, colour="green"))
+    good = image_bytes(make_image(1, colour="green"))
     taken = 0
 
     def endless():
@@ -147,9 +147,9 @@ def test_a_stream_goes_on_past_what_cannot_be_used_and_reads_ahead_little(predic
         (np.full((4, 4, 3), 0.5), "Received: 0.5 to 0.5; multiply by 255"),
     ],
 )
-def test_arrays_that_are_no_pictures_are_refused(predictor, picture, expected):
+def test_arrays_that_are_no_images_are_refused(predictor, image, expected):
     with pytest.raises(ValueError, match=expected):
-        predictor.predict([picture])
+        predictor.predict([image])
 
 
 def test_other_things_are_refused(predictor, whole_run):
@@ -165,9 +165,9 @@ def test_answers_follow_the_rules_of_the_decision(whole_run, copied_models):
     """With a least confidence above 1 nothing is decided, and all else is as it was."""
     path = copied_models / "decision.json"
     write_json(path, read_json(path) | {"abstain_below": 1.01})
-    picture = make_picture(1, (64, 64), "red")
-    (plain,) = Predictor(whole_run.path("models")).predict([picture])
-    (unsure,) = Predictor(copied_models).predict([picture])
+    image = make_image(1, (64, 64), "red")
+    (plain,) = Predictor(whole_run.path("models")).predict([image])
+    (unsure,) = Predictor(copied_models).predict([image])
     assert (plain.decision, plain.abstained) == (plain.likeliest, False)
     assert (unsure.decision, unsure.abstained) == (None, True)
     assert unsure.probabilities == plain.probabilities
@@ -199,8 +199,8 @@ def test_a_decision_that_is_not_the_models_is_refused(copied_models):
         Predictor(copied_models)
 
 
-def test_a_stopped_jpeg_is_no_picture(predictor):
+def test_a_stopped_jpeg_is_no_image(predictor):
     stream = io.BytesIO()
-    make_picture(3, (200, 200)).save(stream, "JPEG")
+    make_image(3, (200, 200)).save(stream, "JPEG")
     with pytest.raises(ImageError, match="truncated"):
         predictor.prepare(stream.getvalue()[:-200])

@@ -4,14 +4,14 @@ import pytest
 
 from benchmarks.decode import main
 from common.errors import StageError
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 
 def test_both_ways_are_compared_on_every_jpeg_large_enough(tmp_path, capsys):
     for name, size in (("a", (400, 300)), ("b", (300, 300)), ("small", (90, 90))):
-        data = picture_bytes(make_picture(1, size), "JPEG", quality=95)
+        data = image_bytes(make_image(1, size), "JPEG", quality=95)
         (tmp_path / f"{name}.jpg").write_bytes(data)
-    (tmp_path / "c.png").write_bytes(picture_bytes(make_picture(1, (400, 300))))
+    (tmp_path / "c.png").write_bytes(image_bytes(make_image(1, (400, 300))))
     (tmp_path / "d.jpg").write_bytes(b"no picture")
     main([str(tmp_path), "--side", "32"])
     text = capsys.readouterr().out

@@ -34,7 +34,7 @@ def test_the_brier_score_counts_all_classes():
 
 
 def draw(n_classes, n, scale, seed):
-    """Pictures whose softmax of `logits / scale` is the true chance of each class."""
+    """Images whose softmax of `logits / scale` is the true chance of each class."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=2, size=(n, n_classes))
     chance = softmax(logits, axis=1)
@@ -57,7 +57,7 @@ def test_the_temperature_that_was_put_in_is_found(n_classes, scale):
         assert after["ece"] < 0.3 * before["ece"]
 
 
-def test_few_pictures_without_a_mistake_hardly_move_the_temperature():
+def test_few_images_without_a_mistake_hardly_move_the_temperature():
     """The likelihood alone would go to 0."""
     p = np.array([[0.9, 0.1]] * 20)
     found = calibration.fit_temperature(np.zeros(20, int), calibration.logits_of(p))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from common.images import ImageError, decode, decode_png, encode_png, load_pixels, resize, to_rgb
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 LIMIT = 10_000_000
 
@@ -25,7 +25,7 @@ def pixel(image: Image.Image, at=(0, 0)):
 
 @pytest.mark.parametrize("encoding", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"])
 def test_allowed_formats_are_known_by_content(encoding):
-    decoded = decode(picture_bytes(make_picture(1), encoding), LIMIT)
+    decoded = decode(image_bytes(make_image(1), encoding), LIMIT)
     assert decoded.format == encoding
     assert (decoded.width, decoded.height) == (60, 48) == decoded.image.size
     assert decoded.image.mode == "RGB"
@@ -38,7 +38,7 @@ def test_allowed_formats_are_known_by_content(encoding):
         (b"<!DOCTYPE html><html></html>", "not_an_image"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not_an_image"),
         (b"%PDF-1.7 ...", "not_an_image"),
-        (b"\0\5\x16\7\0\2\0\0Mac OS X        ", "not_an_image"),  # ._picture.jpg
+        (b"\0\5\x16\7\0\2\0\0Mac OS X        ", "not_an_image"),  # ._image.jpg
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "unsupported_format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported_format"),
         (b"8BPS\0\1" + bytes(40), "unsupported_format"),
@@ -50,19 +50,19 @@ def test_allowed_formats_are_known_by_content(encoding):
         (b"\xff\xd8\xff\xe0", "truncated"),
     ],
 )
-def test_what_is_no_usable_picture_is_told_apart(data, reason):
+def test_what_is_no_usable_image_is_told_apart(data, reason):
     assert reason_of(data) == reason
 
 
 @pytest.mark.parametrize("encoding", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_cut_files_are_found(encoding):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8))
-    data = picture_bytes(noise, encoding)
+    data = image_bytes(noise, encoding)
     assert reason_of(data[: len(data) * 6 // 10]) == "truncated"
 
 
 def test_a_jpeg_without_its_end_marker_is_found():
-    data = picture_bytes(make_picture(1, (200, 200)), "JPEG")
+    data = image_bytes(make_image(1, (200, 200)), "JPEG")
     assert data.endswith(b"\xff\xd9")
     assert reason_of(data[:-40]) == "truncated"
 
@@ -78,25 +78,25 @@ def test_size_is_judged_from_the_header():
     header = chunk(b"IHDR", side + side + b"\x08\2\0\0\0")
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IEND", b"")
     assert reason_of(bomb) == "too_large"
-    assert reason_of(picture_bytes(make_picture(1)), max_pixels=60 * 48 - 1) == "too_large"
-    assert decode(picture_bytes(make_picture(1)), max_pixels=60 * 48).width == 60
+    assert reason_of(image_bytes(make_image(1)), max_pixels=60 * 48 - 1) == "too_large"
+    assert decode(image_bytes(make_image(1)), max_pixels=60 * 48).width == 60
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped():
     grey = Image.fromarray(np.full((30, 30), 257 * 100, np.uint16))
-    decoded = decode(picture_bytes(grey, "PNG"), LIMIT)
+    decoded = decode(image_bytes(grey, "PNG"), LIMIT)
     assert decoded.mode == "I;16"
     assert pixel(decoded.image) == (100, 100, 100)
 
 
 def test_transparency_becomes_white():
     clear = Image.new("RGBA", (30, 30), (255, 0, 0, 0))
-    assert pixel(decode(picture_bytes(clear), LIMIT).image) == (255, 255, 255)
+    assert pixel(decode(image_bytes(clear), LIMIT).image) == (255, 255, 255)
     half = Image.new("LA", (30, 30), (0, 128))
-    assert pixel(decode(picture_bytes(half), LIMIT).image) == (127, 127, 127)
+    assert pixel(decode(image_bytes(half), LIMIT).image) == (127, 127, 127)
     palette = Image.new("P", (30, 30), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
-    data = picture_bytes(palette, "GIF", transparency=1)
+    data = image_bytes(palette, "GIF", transparency=1)
     assert pixel(decode(data, LIMIT).image) == (255, 255, 255)
 
 
@@ -109,7 +109,7 @@ def test_transparency_becomes_white():
     ],
 )
 def test_other_modes_become_rgb(mode, colour, expected):
-    data = picture_bytes(Image.new(mode, (40, 40), colour), "TIFF")
+    data = image_bytes(Image.new(mode, (40, 40), colour), "TIFF")
     decoded = decode(data, LIMIT)
     assert decoded.mode == mode
     assert pixel(decoded.image) == expected
@@ -120,7 +120,7 @@ def test_exif_orientation_is_applied():
     image.putpixel((0, 0), (255, 255, 255))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by a quarter
-    decoded = decode(picture_bytes(image, "PNG", exif=exif), LIMIT)
+    decoded = decode(image_bytes(image, "PNG", exif=exif), LIMIT)
     assert (decoded.width, decoded.height) == (20, 40)
     assert pixel(decoded.image, (19, 0)) == (255, 255, 255)
 
@@ -132,7 +132,7 @@ def test_an_animation_gives_its_first_frame():
     assert pixel(decode(stream.getvalue(), LIMIT).image) == (255, 0, 0)
 
 
-def test_float_pictures_are_stretched_over_their_range():
+def test_float_images_are_stretched_over_their_range():
     grey = to_rgb(Image.fromarray(np.array([[0.0, 0.5], [1.0, 1.0]], np.float32)))
     assert [pixel(grey, at)[0] for at in ((0, 0), (1, 0), (0, 1))] == [0, 128, 255]
 
@@ -163,7 +163,7 @@ def test_resize_is_antialiased():
 
 
 def test_png_bytes_keep_every_pixel():
-    image = make_picture(3)
+    image = make_image(3)
     assert np.array_equal(decode_png(encode_png(image)), np.asarray(image))
 
 
@@ -177,7 +177,7 @@ def load_full(data, image_size, how="stretch"):
 )
 def test_load_pixels_is_decode_then_resize(size, encoding):
     """To the bit, wherever there is no JPEG of four times the size, which would be reduced."""
-    data = picture_bytes(make_picture(4, size), encoding)
+    data = image_bytes(make_image(4, size), encoding)
     found = load_pixels(data, (32, 24), "stretch", LIMIT)
     assert found.tobytes() == load_full(data, (32, 24)).tobytes()
 
@@ -192,11 +192,11 @@ def test_load_pixels_is_decode_then_resize(size, encoding):
     ],
 )
 def test_a_jpeg_is_reduced_while_it_stays_twice_the_size(size, wanted, reduced):
-    decoded = decode(picture_bytes(make_picture(1, size), "JPEG"), LIMIT, wanted)
+    decoded = decode(image_bytes(make_image(1, size), "JPEG"), LIMIT, wanted)
     assert decoded.image.size == reduced
     scale = round(size[0] / reduced[0])
     assert decoded.box == (0, 0, size[0] / scale, size[1] / scale)
-    assert decode(picture_bytes(make_picture(1, size), "JPEG"), LIMIT).image.size == size
+    assert decode(image_bytes(make_image(1, size), "JPEG"), LIMIT).image.size == size
 
 
 @pytest.mark.parametrize("how", ["stretch", "crop", "pad"])
@@ -205,8 +205,8 @@ def test_reducing_keeps_every_pixel_in_its_place(orientation, how):
     """1017 px are 127.125 of 128 px at an eighth: without the box all would shift to one side."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = make_picture(5, (1017, 1209))
-    data = picture_bytes(picture, "JPEG", quality=95, exif=exif)
+    image = make_image(5, (1017, 1209))
+    data = image_bytes(image, "JPEG", quality=95, exif=exif)
     found = np.asarray(load_pixels(data, (60, 40), how, LIMIT), int)
     difference = np.abs(found - np.asarray(load_full(data, (60, 40), how), int))
     assert decode(data, LIMIT, (60, 40)).image.width < 160
@@ -217,8 +217,8 @@ def test_reducing_keeps_every_pixel_in_its_place(orientation, how):
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_reduced_grey_and_print_colours_are_those_of_the_whole(mode, progressive):
-    picture = make_picture(6, (800, 640)).convert(mode)
-    data = picture_bytes(picture, "JPEG", quality=95, progressive=progressive)
+    image = make_image(6, (800, 640)).convert(mode)
+    data = image_bytes(image, "JPEG", quality=95, progressive=progressive)
     decoded = decode(data, LIMIT, (60, 60))
     assert (decoded.mode, decoded.image.mode) == (mode, "RGB")
     assert decoded.image.size == (200, 160)
@@ -228,7 +228,7 @@ def test_reduced_grey_and_print_colours_are_those_of_the_whole(mode, progressive
 
 def test_a_cut_jpeg_is_found_while_reducing_too():
     noise = np.random.default_rng(0).integers(0, 256, (640, 640, 3), np.uint8)
-    data = picture_bytes(Image.fromarray(noise), "JPEG")
+    data = image_bytes(Image.fromarray(noise), "JPEG")
     for cut in (data[: len(data) * 6 // 10], data[:-40]):
         with pytest.raises(ImageError, match="truncated"):
             load_pixels(cut, (32, 32), "stretch", LIMIT)

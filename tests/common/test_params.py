@@ -56,6 +56,16 @@ def test_unknown_and_missing_parameters_are_named(tmp_path):
     assert "train.patience: expected a value. Received: nothing" in str(caught.value)
 
 
+def test_names_of_earlier_releases_are_understood_but_not_beside_todays(tmp_path):
+    path, text = tmp_path / "params.yaml", (ROOT / "params.yaml").read_text()
+    path.write_text(text.replace("  faithfulness_images: 12", "  faithfulness_pictures: 7"))
+    assert read_params(path).gradcam.faithfulness_images == 7
+    both = "  faithfulness_images: 12\n  faithfulness_pictures: 7"
+    path.write_text(text.replace("  faithfulness_images: 12", both))
+    with pytest.raises(StageError, match=r"gradcam\.faithfulness_pictures: expected no such"):
+        read_params(path)
+
+
 def test_numbers_are_read_as_dvc_reads_them(tmp_path):
     """YAML 1.1 takes 1e-5 for a text; `dvc exp run -S` writes small numbers so."""
     path = tmp_path / "params.yaml"

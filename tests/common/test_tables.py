@@ -10,15 +10,16 @@ import pytest
 from common import tables
 from common.errors import StageError
 from common.images import decode_png, encode_png
-from tests.helpers.pipeline import make_picture
+from tests.helpers.pipeline import make_image
 
+HOW = tables.Preprocessing((6, 8), "crop", 1000)
 NAMES = ["007", "NA"]  # names that careless readers take for a number and for nothing
 
 
 def rows(n=5):
     return [
         {
-            "png": encode_png(make_picture(i, (8, 6))),
+            "png": encode_png(make_image(i, (8, 6))),
             "path": f"{NAMES[i % 2]}/{i}.jpg",
             "image_id": f"{i:016x}",
             "label": i % 2,
@@ -30,13 +31,14 @@ def rows(n=5):
 
 @pytest.fixture
 def dataset(tmp_path):
-    assert tables.write_dataset(tmp_path / "test", NAMES, iter(rows()), batch=2) == 5
+    assert tables.write_dataset(tmp_path / "test", NAMES, HOW, iter(rows()), batch=2) == 5
     return tables.Dataset(tmp_path / "test")
 
 
 def test_a_dataset_comes_back_as_it_was_written(dataset):
     assert dataset.n == 5
     assert dataset.class_names == NAMES
+    assert dataset.preprocessing == HOW
     assert dataset.label.tolist() == [0, 1, 0, 1, 0]
     assert dataset.path.tolist()[:2] == ["007/0.jpg", "NA/1.jpg"]
     assert dataset.image_id.tolist()[3] == f"{3:016x}"
@@ -49,7 +51,7 @@ def test_a_dataset_comes_back_as_it_was_written(dataset):
 
 def test_other_tools_open_the_dataset_unaided(tmp_path, dataset):
     file = str(dataset.files[0])
-    expected = np.asarray(make_picture(3, (8, 6)))
+    expected = np.asarray(make_image(3, (8, 6)))
     frame = pd.read_parquet(file)
     assert np.array_equal(decode_png(frame["image"][3]["bytes"]), expected)
     opened = datasets.Dataset.from_parquet(file, cache_dir=str(tmp_path / "cache"))
@@ -126,7 +128,9 @@ def test_predictions_name_classes_and_keep_odd_names(tmp_path, dataset):
 
 
 def test_the_schema_is_hugging_faces():
-    features = json.loads(tables.dataset_schema(NAMES).metadata[b"huggingface"])["info"]["features"]
+    features = json.loads(tables.dataset_schema(NAMES, HOW).metadata[b"huggingface"])["info"][
+        "features"
+    ]
     assert features["image"] == {"_type": "Image"}
     assert features["label"] == {"names": NAMES, "_type": "ClassLabel"}
 

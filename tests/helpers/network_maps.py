@@ -1,4 +1,4 @@
-"""Pictures for networks, their maps, and weights that leave no layer without a part in them."""
+"""Images for networks, their maps, and weights that leave no layer without a part in them."""
 
 import keras
 import numpy as np

@@ -15,10 +15,10 @@ from tests.helpers.browser import BROWSER
 
 FLAGS = [
     "--no-sandbox",
-    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
+    "--use-fake-device-for-media-stream",  # a camera that shows a test image
     "--use-fake-ui-for-media-stream",
 ]
-# A refused picture is logged by the browser itself, whatever the page does.
+# A refused image is logged by the browser itself, whatever the page does.
 NOISE = "Failed to load resource"
 DROP = """([files, type]) => {
   const transfer = new DataTransfer();
@@ -112,12 +112,12 @@ def give(page: Page, *files, how="drop") -> None:
 
 
 def card(page: Page, name: str):
-    """The card of the picture of that name."""
+    """The card of the image of that name."""
     return page.locator(".card").filter(has=page.get_by_role("heading", name=name, exact=True))
 
 
 def answers(probabilities: dict, **changes):
-    """A route that answers every picture in the same way."""
+    """A route that answers every image in the same way."""
     likeliest = max(probabilities, key=probabilities.get)
     item = {
         "probabilities": probabilities,

@@ -8,37 +8,40 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
+from common.tables import Preprocessing
+
 ROOT = Path(__file__).parents[2]
 THREADS = 2
+PREPROCESSING = Preprocessing((64, 64), "stretch", 1_000_000)  # of datasets made by tests
 
 
-def make_picture(seed, size=(60, 48), colour=None) -> Image.Image:
-    """A random picture of soft shapes, unlike any other seed's; `colour` tints it."""
+def make_image(seed, size=(60, 48), colour=None) -> Image.Image:
+    """A random image of soft shapes, unlike any other seed's; `colour` tints it."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
     if colour is not None:
-        picture = Image.blend(picture, Image.new("RGB", size, colour), 0.5)
-    return picture
+        image = Image.blend(image, Image.new("RGB", size, colour), 0.5)
+    return image
 
 
-def picture_bytes(picture: Image.Image, encoding="PNG", **options) -> bytes:
+def image_bytes(image: Image.Image, encoding="PNG", **options) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, format=encoding, **options)
+    image.save(stream, format=encoding, **options)
     return stream.getvalue()
 
 
 COLOURS = {"cat": "red", "dog": "blue", "owl": "green"}
 
 
-def write_pictures(folder: Path, counts: dict[str, int], start=0) -> Path:
+def write_images(folder: Path, counts: dict[str, int], start=0) -> Path:
     """Writes `counts[label]` distinct PNGs into `folder/label` for each label."""
     for number, (label, count) in enumerate(counts.items()):
         (folder / label).mkdir(parents=True, exist_ok=True)
         colour = COLOURS.get(label.split("/")[-1])
         for index in range(count):
-            picture = make_picture([start, number, index], colour=colour)
-            (folder / label / f"{index:03d}.png").write_bytes(picture_bytes(picture))
+            image = make_image([start, number, index], colour=colour)
+            (folder / label / f"{index:03d}.png").write_bytes(image_bytes(image))
     return folder
 
 
@@ -65,7 +68,7 @@ SMALL = {
     "compute__threads": THREADS,
     "compute__batch_size": 16,
     "gradcam__per_class": 2,
-    "gradcam__faithfulness_pictures": 6,
+    "gradcam__faithfulness_images": 6,
 }
 
 

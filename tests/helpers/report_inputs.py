@@ -70,7 +70,7 @@ METRICS = {
 
 
 def drawing(path: Path, width=640, height=400, noise=False) -> Path:
-    """A picture: a few flat colours, or as many as a photograph has."""
+    """An image: a few flat colours, or as many as a photograph has."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if noise:
         pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)

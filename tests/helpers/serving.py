@@ -46,7 +46,7 @@ class Service:
         return self.app.state.worker
 
     def post(self, content: bytes, query="", **headers) -> httpx.Response:
-        """A raw picture; `content_type=...` sets that header, and so on."""
+        """A raw image; `content_type=...` sets that header, and so on."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.post("/v1/predict" + query, content=content, headers=headers)
 

@@ -1,4 +1,4 @@
-"""Augmentation and mixing of training pictures, by hand where it can be counted."""
+"""Augmentation and mixing of training images, by hand where it can be counted."""
 
 import colorsys
 
@@ -71,14 +71,14 @@ def test_steps_act_in_training_only_keep_the_range_and_follow_the_seed(steps):
 
 
 @pytest.mark.parametrize("steps", [*({name: STEPS[name]} for name in STEPS), STEPS])
-def test_a_graph_draws_the_same_anew_for_every_picture_and_step(steps):
+def test_a_graph_draws_the_same_anew_for_every_image_and_step(steps):
     augmenter = build_augmenter(STILL.model_copy(update=steps), 1)
     pixels = np.repeat(pixels_of(1), 16, axis=0)
     signature = [tf.TensorSpec((None, 32, 40, 3), tf.float32)]
     step = tf.function(lambda x: augmenter(x, training=True), input_signature=signature)
     first, second = step(pixels).numpy(), step(pixels).numpy()
     np.testing.assert_allclose(first, augmented(pixels, **steps), atol=0.05)
-    kinds = len({picture.tobytes() for picture in first})
+    kinds = len({image.tobytes() for image in first})
     assert kinds == (2 if steps == {"flip": True} else 16)
     assert not np.allclose(first, second, atol=1)
 
@@ -97,7 +97,7 @@ def test_a_crop_of_one_colour_is_that_colour():
     np.testing.assert_allclose(augmented(pixels, crop=0.7), pixels, rtol=1e-5)
 
 
-def test_a_crop_is_a_window_inside_the_picture_enlarged():
+def test_a_crop_is_a_window_inside_the_image_enlarged():
     """On a ramp along x and another along y every pixel says where it came from."""
     height, width, n = 41, 61, 400
     ramp = np.zeros((n, height, width, 3), np.float32)
@@ -171,8 +171,8 @@ def mixed(pixels, one_hot, seed=1, **settings):
     return [np.asarray(part) for part in mixer(pixels, one_hot)]
 
 
-def plain_pictures(n=64, shape=(16, 24)):
-    """Picture i is everywhere i, and its label is i."""
+def plain_images(n=64, shape=(16, 24)):
+    """Image i is everywhere i, and its label is i."""
     values = np.arange(n, dtype=np.float32)
     return np.broadcast_to(values[:, None, None, None], (n, *shape, 3)), np.eye(n, dtype=np.float32)
 
@@ -184,13 +184,13 @@ def test_without_mixup_and_cutmix_there_is_no_mixer():
 @pytest.mark.parametrize("settings", [{"mixup": 0.4}, {"cutmix": 1.0}])
 def test_labels_and_pixels_have_the_same_shares(settings):
     """The mean of the pixels is the sum over labels of share times value, for both."""
-    pixels, one_hot = plain_pictures()
+    pixels, one_hot = plain_images()
     found, labels = mixed(pixels, one_hot, **settings)
     assert (found.dtype, labels.dtype) == (np.float32, np.float32)
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-5)
     assert ((labels > 0).sum(axis=1) <= 2).all()
     np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), labels @ np.arange(64), rtol=1e-4)
-    kinds = [len(np.unique(picture.round(3))) for picture in found]
+    kinds = [len(np.unique(image.round(3))) for image in found]
     assert max(kinds) == (1 if "mixup" in settings else 2)
     partners = labels.sum(axis=0)
     assert ((partners > 0) & (partners < 2)).all()  # a permutation: nobody is lent out twice
@@ -198,25 +198,25 @@ def test_labels_and_pixels_have_the_same_shares(settings):
 
 def test_shares_of_mixup_are_of_a_beta_distribution():
     """Beta(a, a) has the mean 1/2 and the variance 1 / (4 (2 a + 1))."""
-    labels = mixed(*plain_pictures(2000, (1, 1)), mixup=0.5)[1]
+    labels = mixed(*plain_images(2000, (1, 1)), mixup=0.5)[1]
     share = labels.diagonal()
     assert share.mean() == pytest.approx(0.5, abs=0.025)
     assert share.var() == pytest.approx(0.125, abs=0.01)
 
 
 def test_cutmix_pastes_rectangles_and_counts_what_is_left_of_them():
-    pixels, one_hot = plain_pictures(400)
+    pixels, one_hot = plain_images(400)
     found, labels = mixed(pixels, one_hot, cutmix=1.0)
     cut_off, sizes = 0, []
-    for row, picture in enumerate(found[..., 0]):
-        pasted = picture != row
+    for row, image in enumerate(found[..., 0]):
+        pasted = image != row
         share = labels[row, row]
         assert share == pytest.approx(1 - pasted.mean(), abs=1e-6)
         if pasted.any():
             rows, columns = np.flatnonzero(pasted.any(axis=1)), np.flatnonzero(pasted.any(axis=0))
             box = pasted[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             assert box.all()
-            assert len(np.unique(picture[pasted])) == 1
+            assert len(np.unique(image[pasted])) == 1
             tall, wide = box.shape[0] / 16, box.shape[1] / 24
             cut_off += abs(tall - wide) > 0.15
             sizes.append(tall)
@@ -227,13 +227,13 @@ def test_cutmix_pastes_rectangles_and_counts_what_is_left_of_them():
 
 def test_cutmix_takes_alphas_above_one():
     """Beta(5000, 5000) is near 1/2, so that whole parts have sides of sqrt(1/2)."""
-    found, _ = mixed(*plain_pictures(400), cutmix=5000.0)
-    sides = [(picture[..., 0] != row).any(axis=1).mean() for row, picture in enumerate(found)]
+    found, _ = mixed(*plain_images(400), cutmix=5000.0)
+    sides = [(image[..., 0] != row).any(axis=1).mean() for row, image in enumerate(found)]
     assert max(sides) == pytest.approx(0.5**0.5, abs=1 / 16)
 
 
 def test_both_take_turns_by_a_fair_coin_inside_a_graph_too():
-    pixels, one_hot = plain_pictures(16)
+    pixels, one_hot = plain_images(16)
     mixer = build_mixer(STILL.model_copy(update={"mixup": 1.0, "cutmix": 1.0}), 1)
     step = tf.function(lambda x, y: mixer(x, y))
     again = build_mixer(STILL.model_copy(update={"mixup": 1.0, "cutmix": 1.0}), 1)

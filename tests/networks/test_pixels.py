@@ -1,4 +1,4 @@
-"""Pictures in any order, batches of an epoch, and predictions from pixels."""
+"""Images in any order, batches of an epoch, and predictions from pixels."""
 
 import keras
 import numpy as np
@@ -7,14 +7,15 @@ from PIL import Image
 
 from common import tables
 from common.images import encode_png
-from networks.pixels import PackedPictures, PixelBatches, fresh_maps, predict_pixels
+from networks.pixels import PackedImages, PixelBatches, fresh_maps, predict_pixels
+from tests.helpers.pipeline import PREPROCESSING
 
 N, SIDE = 11, 16
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """Eleven pictures in row groups of four; all pixels of picture i are i."""
+    """Eleven images in row groups of four; all pixels of image i are i."""
     folder = tmp_path_factory.mktemp("pictures") / "train"
     rows = [
         {
@@ -26,7 +27,7 @@ def dataset(tmp_path_factory):
         }
         for i in range(N)
     ]
-    tables.write_dataset(folder, ["even", "odd"], rows, batch=4)
+    tables.write_dataset(folder, ["even", "odd"], PREPROCESSING, rows, batch=4)
     return tables.Dataset(folder)
 
 
@@ -34,11 +35,11 @@ def batches_of(dataset, folder, rows=None, weights=None, seed=0):
     rows = np.arange(N) if rows is None else np.array(rows)
     weights = np.ones(len(rows), np.float32) if weights is None else weights
     sampling = tables.Sampling(rows, np.zeros(len(rows), np.int64), weights)
-    return PixelBatches(PackedPictures(dataset, folder), dataset.label, 2, sampling, 4, seed)
+    return PixelBatches(PackedImages(dataset, folder), dataset.label, 2, sampling, 4, seed)
 
 
-def test_packed_pictures_are_the_dataset_in_any_order(dataset, tmp_path):
-    packed = PackedPictures(dataset, tmp_path, batch=3)
+def test_packed_images_are_the_dataset_in_any_order(dataset, tmp_path):
+    packed = PackedImages(dataset, tmp_path, batch=3)
     found = dataset.png_at(range(N))
     for row in (10, 0, 4, 3, 0):
         assert packed[row] == found[row]
@@ -76,7 +77,7 @@ def test_batches_asked_for_out_of_order_or_twice_are_the_same(dataset, tmp_path)
         np.testing.assert_array_equal(batches[index][0], straight[index])
 
 
-def test_what_keras_feeds_is_every_picture_once_an_epoch(dataset, tmp_path):
+def test_what_keras_feeds_is_every_image_once_an_epoch(dataset, tmp_path):
     drawn = []
 
     class Spy(keras.Model):

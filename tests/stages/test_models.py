@@ -24,7 +24,7 @@ from stages.extract.__main__ import warn_of_equal_maps
 NAMES = ["cat", "dog", "owl"]
 
 
-def test_maps_are_the_backbones_one_entry_per_picture(whole_run):
+def test_maps_are_the_backbones_one_entry_per_image(whole_run):
     train = tables.Dataset(whole_run.path("dataset/train"))
     test = tables.Dataset(whole_run.path("dataset/test"))
     maps = read_maps(whole_run.path("features/train.npy"), train)
@@ -102,7 +102,7 @@ def test_embeddings_are_the_means_of_the_maps(whole_run, split):
 
 
 @pytest.mark.parametrize("change", ["order", "missing", "label"])
-def test_evaluate_refuses_predictions_of_other_pictures(whole_run, tmp_path, change):
+def test_evaluate_refuses_predictions_of_other_images(whole_run, tmp_path, change):
     shutil.copytree(whole_run.path("predictions"), tmp_path / "predictions")
     file = tmp_path / "predictions/test.csv"
     table = pd.read_csv(file)
@@ -148,7 +148,7 @@ def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
     assert list(pd.read_csv(whole_run.path("curves/pr.csv")).columns) == ["recall", "precision"]
 
 
-def test_every_plot_is_a_picture_of_readable_size(whole_run):
+def test_every_plot_is_a_image_of_readable_size(whole_run):
     files = sorted(whole_run.path("p").rglob("*.png"))
     names = {file.relative_to(whole_run.path("p")).as_posix() for file in files}
     assert {
@@ -180,7 +180,7 @@ def test_every_plot_is_a_picture_of_readable_size(whole_run):
             assert np.asarray(image.convert("L")).std() > 5, file
 
 
-def test_gradcam_shows_right_and_wrong_pictures_of_each_class(whole_run):
+def test_gradcam_shows_right_and_wrong_images_of_each_class(whole_run):
     table = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     found = read_json(whole_run.path("m/gradcam.json"))
     for name in NAMES:
@@ -220,11 +220,11 @@ def test_gradcam_puts_its_heat_maps_to_the_test(whole_run):
 def test_gradcam_without_or_with_hardly_any_tests(
     whole_run, tmp_path, small_params, capsys, tested
 ):
-    """An inner layer, another first method, a class without test pictures of its own kind."""
+    """An inner layer, another first method, a class without test images of its own kind."""
     changes = {
         "layer": "block5c_add",
         "methods": ["eigencam"],
-        "faithfulness_pictures": tested,
+        "faithfulness_images": tested,
         "per_class": 1,
     }
     params = small_params(**{f"gradcam__{name}": value for name, value in changes.items()})
@@ -324,7 +324,7 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
     assert found["val_f1_macro"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_gradcam_refuses_predictions_of_other_pictures(whole_run, tmp_path):
+def test_gradcam_refuses_predictions_of_other_images(whole_run, tmp_path):
     table = pd.read_csv(whole_run.path("predictions/test.csv"))
     (tmp_path / "predictions").mkdir()
     table[::-1].to_csv(tmp_path / "predictions/test.csv", index=False)

@@ -13,7 +13,7 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json
 from tests.helpers.dvc_project import make_branches
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import PREPROCESSING, image_bytes, make_image
 from tools.compare import bootstrap, paired
 from tools.compare.__main__ import main
 
@@ -21,7 +21,7 @@ NAMES = ["007", "NA"]
 
 
 def discordant(first_only, second_only, both):
-    """Which pictures each of two models gets right."""
+    """Which images each of two models gets right."""
     first = [True] * first_only + [False] * second_only + [True] * both
     second = [False] * first_only + [True] * second_only + [True] * both
     return np.array(first), np.array(second)
@@ -63,7 +63,7 @@ def test_two_perfect_models_may_still_differ():
     found = paired.accuracy_difference(right, right, np.arange(100))
     assert found.difference == 0
     assert (found.low, found.high) == pytest.approx((-z2 / (100 + z2), z2 / (100 + z2)))
-    # In ten groups of ten copies there are ten pictures, as far as one can know.
+    # In ten groups of ten copies there are ten images, as far as one can know.
     copies = paired.accuracy_difference(right, right, np.repeat(np.arange(10), 10))
     assert copies.high == pytest.approx(z2 / (10 + z2))
 
@@ -82,7 +82,7 @@ def test_design_effect_by_hand():
     assert paired.design_effect(np.array([1.0, 0, 0]), np.arange(3)) == 1
 
 
-def test_weighted_scores_are_those_of_repeated_pictures():
+def test_weighted_scores_are_those_of_repeated_images():
     rng = np.random.default_rng(0)
     label, said = rng.integers(0, 3, 40), rng.integers(0, 3, 40)
     p = rng.dirichlet(np.ones(3), 40)
@@ -171,7 +171,7 @@ def revisions(tmp_path_factory):
     make_branches(folder, variants, partial(write, folder))
     rows = [
         {
-            "png": picture_bytes(make_picture(i, (32, 32))),
+            "png": image_bytes(make_image(i, (32, 32))),
             "path": f"{i}.jpg",
             "image_id": f"{i:016x}",
             "label": i % 2,
@@ -179,7 +179,7 @@ def revisions(tmp_path_factory):
         }
         for i in range(30)
     ]
-    tables.write_dataset(folder / "dataset/test", NAMES, rows)
+    tables.write_dataset(folder / "dataset/test", NAMES, PREPROCESSING, rows)
     return folder
 
 
@@ -248,7 +248,7 @@ def test_json_and_repeats_are_equal(repository, capsys):
     assert written[0] == written[1]
 
 
-def test_without_the_dataset_each_picture_is_a_group_and_that_is_said(repository, capsys):
+def test_without_the_dataset_each_image_is_a_group_and_that_is_said(repository, capsys):
     (repository / "out").mkdir(exist_ok=True)
     (repository / "out/mine.txt").write_text("kept")
     (repository / "dataset").rename(repository / "away")
@@ -279,7 +279,7 @@ def test_what_cannot_be_compared_is_refused_with_the_difference(repository, othe
     assert not (repository / "refused").exists()
 
 
-def test_another_label_of_the_same_picture_is_named(repository):
+def test_another_label_of_the_same_image_is_named(repository):
     found = predictions(0)
     label = found.label.copy()
     label[7] = 1 - label[7]

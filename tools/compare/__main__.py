@@ -1,9 +1,9 @@
-"""Compares finished experiments on the same pictures: how much they differ, and how surely.
+"""Compares finished experiments on the same images: how much they differ, and how surely.
 
     python -m tools.compare main my-exp
 
-The first revision is compared with each of the others, picture by picture. A revision is an
-experiment, branch, tag or commit, or `workspace`. The pictures on which they disagree, and all
+The first revision is compared with each of the others, image by image. A revision is an
+experiment, branch, tag or commit, or `workspace`. The images on which they disagree, and all
 numbers, go into the folder of --out.
 """
 
@@ -18,7 +18,7 @@ from common.tables import write_listing
 from stages.ensemble.revisions import (
     WORKSPACE,
     Member,
-    check_same_pictures,
+    check_same_images,
     read_member,
     read_workspace,
 )
@@ -59,10 +59,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def read(names: list[str], split: str) -> list[Member]:
-    """The revisions' predictions, all of the same pictures.
+    """The revisions' predictions, all of the same images.
 
     Raises:
-        StageError: there are none, or they are of other pictures, labels or classes.
+        StageError: there are none, or they are of other images, labels or classes.
     """
     files = {split: flags_of("evaluate")["predictions"] / f"{split}.csv"}
     members = []
@@ -74,7 +74,7 @@ def read(names: list[str], split: str) -> list[Member]:
             )
         here = name == WORKSPACE
         members.append(read_workspace(name, files) if here else read_member(name, files, ASKED))
-        check_same_pictures(members[0], members[-1], ASKED)
+        check_same_images(members[0], members[-1], ASKED)
     return members
 
 

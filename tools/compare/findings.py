@@ -17,11 +17,11 @@ FEWEST = 5
 
 
 def groups_of(member: Member, split: str, folder: Path) -> tuple[np.ndarray, Dataset | None]:
-    """The near-duplicate group of each picture, and the dataset that says so.
+    """The near-duplicate group of each image, and the dataset that says so.
 
     Returns:
-        int (n,); each picture by itself, and None, if the workspace's dataset is not of the same
-        pictures.
+        int (n,); each image by itself, and None, if the workspace's dataset is not of the same
+        images.
     """
     found = member.predictions[split]
     try:
@@ -49,7 +49,7 @@ def compare(
     Returns:
         for each: `revision`, `against`, for each of HEADLINES its difference, low and high (None
         where too little differs to say), `mcnemar` with first_only, second_only, p_value and
-        p_holm, and `pictures`: how many the revision `gained` and `lost`, and on how many both
+        p_holm, and `images`: how many the revision `gained` and `lost`, and on how many both
         are wrong, but differently (`both_wrong`).
     """
     first, *others = members
@@ -88,7 +88,7 @@ def compare(
 
 
 def disagreements(members: list[Member], split: str) -> pd.DataFrame:
-    """The pictures on which predictions differ: path, label, what each says and how surely.
+    """The images on which predictions differ: path, label, what each says and how surely.
 
     Columns `predicted:NAME` and `p:NAME` for each revision, in order; sorted by path.
     """

@@ -1,18 +1,18 @@
-"""A contact sheet of the pictures on which two revisions disagree."""
+"""A contact sheet of the images on which two revisions disagree."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from common import images
+from common.images import decode_png
 from common.plots import grids
 from common.plots.style import shorten
 from common.tables import Dataset
 from stages.ensemble.revisions import Member
 
-SHOWN = 16  # pictures of each kind
-MOST = 300  # pictures on the sheet: more would be no picture that one can look at
+SHOWN = 16  # images of each kind
+MOST = 300  # images on the sheet: more would be no image that one can look at
 
 
 def draw(path: Path, members: list[Member], split: str, dataset: Dataset) -> None:
@@ -22,7 +22,7 @@ def draw(path: Path, members: list[Member], split: str, dataset: Dataset) -> Non
         path: the PNG.
         members: the revisions.
         split: of their predictions.
-        dataset: that holds these pictures.
+        dataset: that holds these images.
     """
     first, *others = members
     strips, shown = [], set()
@@ -56,12 +56,12 @@ def draw(path: Path, members: list[Member], split: str, dataset: Dataset) -> Non
             total = int((chosen & (said[0] != said[1])).sum())
             heading = f"{shorten(heading, 70)}: {len(rows):,} of {total:,}"
             strips.append(grids.Strip(heading, dataset.path[rows].tolist(), captions))
-    pictures = {
-        dataset.path[row]: grids.tile(Image.fromarray(images.decode_png(png)))
+    images = {
+        dataset.path[row]: grids.tile(Image.fromarray(decode_png(png)))
         for row, png in dataset.png_at(shown).items()
     }
     title = f"Pictures of {split} on which predictions differ, most different probabilities first"
-    grids.contact_sheet(path, title, strips, pictures)
+    grids.contact_sheet(path, title, strips, images)
 
 
 def _line(name: str, said: str) -> str:

@@ -45,7 +45,7 @@ def outdated(*stages: str) -> dict[str, list]:
 
 
 def require_features() -> None:
-    """Makes sure that maps and sampling are those of today's parameters, code and pictures.
+    """Makes sure that maps and sampling are those of today's parameters, code and images.
 
     Raises:
         StageError: with the stages that have to run first.

@@ -1,4 +1,4 @@
-"""Whether two thumbnails show the same picture, once the best small crop is undone.
+"""Whether two thumbnails show the same image, once the best small crop is undone.
 
 One thumbnail is moved onto the other by least squares, coarse to fine; where they overlap, their
 grey values, their fine detail and the share of equal pixels decide.
@@ -9,17 +9,17 @@ from scipy.ndimage import uniform_filter
 
 from common.cli import parallel_map
 
-MAX_WARP = 0.125  # largest change of scale and of centre when aligning, as a share of the picture
+MAX_WARP = 0.125  # largest change of scale and of centre when aligning, as a share of the image
 NO_WARP = np.array([1, 0, 1, 0], np.float32)
 # Pairs below correlation_loose by more than this at 18 or 36 pixels are dropped there. Cropped
 # copies correlate least at 18 pixels: .875 at worst, in 4,200.
 COARSE_SLACK = 0.03
-PIXEL_TOLERANCE = 0.25  # a pixel agrees within this many standard deviations of the picture
+PIXEL_TOLERANCE = 0.25  # a pixel agrees within this many standard deviations of the image
 # Of the pixels that differ from the ground (the median) by more than the tolerance in either
-# picture, at least this share must agree as well: different products on white agree on the white
-# alone. Measured on 144 of them, a third of the picture wide: 130 false links without it, 3 with.
+# image, at least this share must agree as well: different products on white agree on the white
+# alone. Measured on 144 of them, a third of the image wide: 130 false links without it, 3 with.
 MIN_ACTIVE_AGREEMENT = 0.5
-# Fine detail must correlate as well: smooth pictures (sky, walls) resemble each other whatever
+# Fine detail must correlate as well: smooth images (sky, walls) resemble each other whatever
 # they show. Measured on copies: .82 to 1, under a stamp .54 to 1; on smooth strangers, about 0.
 MIN_DETAIL = 0.7
 MIN_DETAIL_LOOSE = 0.4
@@ -78,7 +78,7 @@ def confirm(
             left, warp = left[near], warp[near]
         result = np.zeros(len(pyramid[0][0]), bool)
         result[left] = judge(moved[near], b[near], overlap[near])
-        # A stamp may pull the alignment off; the pictures as they are get a chance as well.
+        # A stamp may pull the alignment off; the images as they are get a chance as well.
         left = left[~result[left]]
         a, b = (side[left] for side in pyramid[0])
         result[left] = judge(a, b, np.ones_like(a))
@@ -113,7 +113,7 @@ def _halve(images: np.ndarray) -> np.ndarray:
 
 
 def _places(side: int) -> np.ndarray:
-    """(side,) centres of pixels, the picture spanning -1 to 1."""
+    """(side,) centres of pixels, the image spanning -1 to 1."""
     return (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
 
 
@@ -122,7 +122,7 @@ def _sampler(scale: np.ndarray, shift: np.ndarray, side: int) -> tuple[np.ndarra
 
     Returns:
         (n, side, side) float32 weights, one row per place; (n, side) float32, 1 where that place
-        is inside the picture and 0 where its edge is repeated.
+        is inside the image and 0 where its edge is repeated.
     """
     target = scale[:, None] * _places(side) + shift[:, None]
     pixel = np.clip((target + 1) * (side / 2) - 0.5, 0, side - 1)
@@ -131,15 +131,15 @@ def _sampler(scale: np.ndarray, shift: np.ndarray, side: int) -> tuple[np.ndarra
 
 
 def _move(images: np.ndarray, warp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Crops and stretches pictures.
+    """Crops and stretches images.
 
     Args:
         images: (n, side, side) float32.
         warp: (n, 4) float32: horizontal scale and shift, vertical scale and shift. Place p of the
-            result shows what the picture has at scale * p + shift.
+            result shows what the image has at scale * p + shift.
 
     Returns:
-        The moved pictures and (n, side, side) float32, 1 where that is inside the picture, else 0.
+        The moved images and (n, side, side) float32, 1 where that is inside the image, else 0.
     """
     side = images.shape[1]
     across, inside_x = _sampler(warp[:, 0], warp[:, 1], side)
@@ -207,7 +207,7 @@ def _agreement(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> tuple[np.nd
 
 
 def _off_ground(images: np.ndarray) -> np.ndarray:
-    """Which pixels differ from their picture's median by more than PIXEL_TOLERANCE."""
+    """Which pixels differ from their image's median by more than PIXEL_TOLERANCE."""
     return np.abs(images - np.median(images, axis=(1, 2), keepdims=True)) > PIXEL_TOLERANCE
 
 

@@ -1,8 +1,8 @@
 """Near-duplicates: the same photograph saved again, shrunk, cropped, mirrored, brightened, stamped.
 
-Two stages. A 64-bit hash of every picture *proposes* pairs (hash_search.py); aligning the two grey
+Two stages. A 64-bit hash of every image *proposes* pairs (hash_search.py); aligning the two grey
 thumbnails and correlating them *confirms* a pair or drops it (alignment.py). Groups are the
-connected components of the confirmed pairs, so two pictures that were confirmed never end in
+connected components of the confirmed pairs, so two images that were confirmed never end in
 different groups, whatever lies between them. Nothing here reads or writes a file.
 """
 
@@ -22,21 +22,21 @@ from stages.clean.duplicates import alignment
 from stages.clean.duplicates.hash_search import BITS, CHUNKS, near_pairs_in_blocks
 
 THUMB = 72  # side of the thumbnail: three pyramid levels, 72, 36 and 18
-# A picture cropped by 5 % is not near its whole original but near one of its corners: the hash of
+# An image cropped by 5 % is not near its whole original but near one of its corners: the hash of
 # the whole alone proposed 78 to 82 % of such pairs, with those of the four corners 99 %.
-CORNER = 0.97  # side of a corner as a share of the picture's
-MIN_CONTRAST = 2.0  # standard deviation in grey levels; below it a picture has no content to match
+CORNER = 0.97  # side of a corner as a share of the image's
+MIN_CONTRAST = 2.0  # standard deviation in grey levels; below it an image has no content to match
 THUMB_BLOCK = 512  # thumbnails converted at once
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What `find_groups` needs to know of one picture.
+    """What `find_groups` needs to know of one image.
 
     Attributes:
-        phash: 64-bit hash of the grey picture, np.uint64.
+        phash: 64-bit hash of the grey image, np.uint64.
         mirror: the same of its left-right mirror image, np.uint64.
-        thumb: (THUMB, THUMB) uint8, the whole picture in grey, squeezed to a square.
+        thumb: (THUMB, THUMB) uint8, the whole image in grey, squeezed to a square.
     """
 
     phash: np.uint64
@@ -45,7 +45,7 @@ class Fingerprint:
 
 
 def fingerprint(image: Image.Image) -> Fingerprint:
-    """Fingerprint of one picture.
+    """Fingerprint of one image.
 
     Args:
         image: RGB or, in 0.6 of the time, grey (mode L); upright (EXIF rotation applied), any
@@ -73,9 +73,9 @@ def find_groups(
     correlation_loose: float,
     agreement: float,
 ) -> np.ndarray:
-    """Groups pictures that are copies of one another.
+    """Groups images that are copies of one another.
 
-    A pair is proposed when the hash of one picture is within `hash_distance` bits of the hash
+    A pair is proposed when the hash of one image is within `hash_distance` bits of the hash
     of the other, of its mirror image or of one of its corners; `alignment.confirm` confirms it.
 
     Groups are connected components: a chain of confirmed pairs is one group, even where its ends
@@ -83,7 +83,7 @@ def find_groups(
     other choice, cutting chains, would put a confirmed pair on both sides of a split. What keeps
     chains from growing through strangers is a confirmation strict enough to make no false links.
 
-    Pictures without contrast (MIN_CONTRAST) have no defined correlation and stay by themselves,
+    Images without contrast (MIN_CONTRAST) have no defined correlation and stay by themselves,
     even when identical; equal files are for a checksum to find.
 
     Args:
@@ -96,8 +96,8 @@ def find_groups(
         agreement: share of pixels.
 
     Returns:
-        (n,) int64: for each picture the smallest index of its group. The partition does not
-        depend on the order of the pictures.
+        (n,) int64: for each image the smallest index of its group. The partition does not
+        depend on the order of the images.
 
     Raises:
         ValueError: if shapes or dtypes differ from the above.
@@ -111,8 +111,8 @@ def find_groups(
     clear = np.flatnonzero(contrast >= MIN_CONTRAST)
     if len(clear) == 0:
         return labels
-    # Distinct pictures in the order of their content, so that nothing below can depend on the
-    # order of the files. Pictures with equal fingerprints are one entry.
+    # Distinct images in the order of their content, so that nothing below can depend on the
+    # order of the files. Images with equal fingerprints are one entry.
     content = np.column_stack((phash, mirror, digest))[clear]
     _, first, entry = np.unique(content, axis=0, return_index=True, return_inverse=True)
     distinct = clear[first]
@@ -163,7 +163,7 @@ def _frequencies() -> tuple[np.ndarray, np.ndarray]:
     """The 64 lowest frequencies (vertical, horizontal) by radius, in the order of the bits."""
     pairs = [(v, u) for v in range(12) for u in range(12) if (v, u) != (0, 0)]
     lowest = sorted(pairs, key=lambda pair: (pair[0] ** 2 + pair[1] ** 2, pair))[:BITS]
-    # The lowest frequencies are the most alike among pictures of one subject. Dealt out over the
+    # The lowest frequencies are the most alike among images of one subject. Dealt out over the
     # chunks of the search, they leave no chunk with crowded buckets.
     dealt = [lowest[place] for chunk in range(CHUNKS) for place in range(chunk, BITS, CHUNKS)]
     vertical, horizontal = np.array(dealt).T
@@ -172,7 +172,7 @@ def _frequencies() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _mirror_signs() -> np.ndarray:
-    """(64,) factors that turn a picture's frequencies into those of its mirror image."""
+    """(64,) factors that turn an image's frequencies into those of its mirror image."""
     return 1.0 - 2.0 * (_frequencies()[1] % 2)
 
 
@@ -262,8 +262,8 @@ def _link(
 ) -> np.ndarray:
     """Merges the components of confirmed pairs; (n,) component numbers in, the same out.
 
-    Pairs inside one component change nothing and are not looked at. So each picture first meets
-    one partner only, then four, and so on: n copies of one picture cost about n confirmations.
+    Pairs inside one component change nothing and are not looked at. So each image first meets
+    one partner only, then four, and so on: n copies of one image cost about n confirmations.
     """
     quota = 1
     while True:

@@ -113,7 +113,7 @@ def near_pairs_in_blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """`near_pairs` for hashes that may repeat, in blocks of bounded size, in any order.
 
-    A thousand placeholder pictures with one hash cost one look-up, not half a million. With base
+    A thousand placeholder images with one hash cost one look-up, not half a million. With base
     None, equal hashes come as pairs in both orders, and each element with itself.
     """
     q_value, q_member, q_start = _by_value(queries)

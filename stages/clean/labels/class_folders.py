@@ -1,4 +1,4 @@
-"""What the folders of a picture set say: each file's label and, where given, its split."""
+"""What the folders of an image set say: each file's label and, where given, its split."""
 
 import dataclasses
 from collections import defaultdict

@@ -71,7 +71,7 @@ class Finder:
 
     @cached_property
     def _without_extension(self) -> "_Index":
-        # Pictures only: 1.xml beside 1.jpg does not make `1` ambiguous.
+        # Images only: 1.xml beside 1.jpg does not make `1` ambiguous.
         suffixes = Image.registered_extensions()
         stems = {path: posixpath.splitext(path) for path in self._paths}
         return _Index({p: stem for p, (stem, end) in stems.items() if end.lower() in suffixes})

@@ -59,8 +59,8 @@ def read_labels(raw: Path, paths: list[str], columns: Columns, table: str | None
 
 
 def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> Labelled:
-    pictures = [path for path in paths if path != table]
-    listed = match(Finder(pictures), {table: read_rows(raw / table, table, columns)})
+    images = [path for path in paths if path != table]
+    listed = match(Finder(images), {table: read_rows(raw / table, table, columns)})
     labels = sorted({row.label for row in listed.rows.values()})
     if len(labels) < 2:
         raise StageError(
@@ -72,7 +72,7 @@ def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> La
     by_folder = read_splits(list(listed.rows))
     placed = [Placed(path, row.label, by_folder.get(path)) for path, row in listed.rows.items()]
     placed = checks.add_splits(placed, listed)
-    unlisted = sorted(set(pictures) - set(listed.rows))
+    unlisted = sorted(set(images) - set(listed.rows))
     warnings = _warn_missing(listed)
     if unlisted:
         warnings.append(
@@ -86,9 +86,9 @@ def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> La
 def _from_folders(raw: Path, paths: list[str], columns: Columns) -> Labelled:
     csvs = [path for path in paths if path.lower().endswith(".csv")]
     tables, warnings = _find_tables(raw, paths, csvs, columns)
-    pictures = sorted(set(paths) - set(tables))
+    images = sorted(set(paths) - set(tables))
     try:
-        placed, outside = read_layout(pictures)
+        placed, outside = read_layout(images)
     except StageError as error:
         usable = [path for path in csvs[:SHOWN] if _lacking(raw, path, columns) is None]
         hint = f" Or set data.labels to {' or '.join(usable)}." if usable else ""
@@ -99,7 +99,7 @@ def _from_folders(raw: Path, paths: list[str], columns: Columns) -> Labelled:
         )
     if not tables:
         return Labelled(placed, outside, [], [], 0, warnings)
-    finder = Finder(pictures)
+    finder = Finder(images)
     listed = match(finder, {path: read_rows(raw / path, path, columns) for path in tables})
     checks.check_targets(placed, listed)
     placed = checks.add_splits(placed, listed)

@@ -1,4 +1,4 @@
-"""Reads one label table, CSV or Parquet: a row per picture, every cell as text."""
+"""Reads one label table, CSV or Parquet: a row per image, every cell as text."""
 
 import csv
 import dataclasses
@@ -22,7 +22,7 @@ SHOWN = 5  # rows quoted in a message
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Names of the columns: of the picture, of its class, and of its split where there is one."""
+    """Names of the columns: of the image, of its class, and of its split where there is one."""
 
     image: str
     label: str
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
     Attributes:
         where: table and line (of Parquet the row, from 1), e.g. `labels.csv:7`.
-        image: the cell that names the picture.
+        image: the cell that names the image.
         label: the class, never empty.
         split: train, val, test, or None where the table says none.
     """
@@ -84,7 +84,7 @@ def read_rows(path: Path, name: str, columns: Columns) -> list[Row]:
         columns: those to read; the split column may be absent.
 
     Raises:
-        StageError: another encoding or type, a missing column, or rows without a picture, without
+        StageError: another encoding or type, a missing column, or rows without an image, without
             a class or with an unknown split.
     """
     if name.lower().endswith(PARQUET_SUFFIXES):

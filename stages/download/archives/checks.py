@@ -15,7 +15,7 @@ from common.errors import StageError
 from common.files import as_text
 
 CHUNK = 1 << 20
-# Below this size no ratio is suspicious: a folder of blank test pictures shrinks 1000-fold.
+# Below this size no ratio is suspicious: a folder of blank test images shrinks 1000-fold.
 RATIO_FLOOR = 10 * 1000 * 1000
 LINK_OR_DEVICE = "is a link or a device. Expected files and folders alone."
 

@@ -1,6 +1,6 @@
 """Draws web advertisements around photographs: one small function per layout.
 
-Every layout takes `(rng, size, brand, shoot)` and returns an RGB picture of `size` (width,
+Every layout takes `(rng, size, brand, shoot)` and returns an RGB image of `size` (width,
 height). `shoot(width, height)` supplies a photograph of that size; `brand` carries the colours,
 typefaces and words of one invented advertiser. Positions are fractions of the width and height,
 so one layout serves every size.
@@ -93,7 +93,7 @@ def advertisement(rng: np.random.Generator, shoot: Shoot) -> Image.Image:
 def put_logo(canvas: Canvas, area: Area, brand: Brand, colour: Colour) -> None:
     """A mark and the advertiser's name; the mark's form follows from the name."""
     left, top, _, bottom = canvas.pixels(area)
-    width, height = canvas.picture.size
+    width, height = canvas.image.size
     side = bottom - top
     mark = (area[0], area[1], (left + side) / width, area[3])
     corners = len(brand.name) % 4 + 2
@@ -119,7 +119,7 @@ def put_price(
         area = (middle + 0.02, top + (bottom - top) * 0.2, right, bottom)
         canvas.write(area, brand.currency.format(amount + amount // 3 + 2), (140, 140, 140))
         x0, y0, x1, y1 = canvas.pixels(area)
-        ImageDraw.Draw(canvas.picture).line((x0, (y0 + y1) / 2, x1, (y0 + y1) / 2), RED, 1)
+        ImageDraw.Draw(canvas.image).line((x0, (y0 + y1) / 2, x1, (y0 + y1) / 2), RED, 1)
 
 
 def overlay_banner(rng, size, brand, shoot):
@@ -135,7 +135,7 @@ def overlay_banner(rng, size, brand, shoot):
     canvas.write((x, y, right, y + 0.26), brand.headline, ink, brand.face)
     canvas.write((x, y + 0.28, right, y + 0.38), brand.detail, ink)
     canvas.button((x, y + 0.42, x + 0.35, y + 0.54), brand.call, brand.accent)
-    return canvas.picture
+    return canvas.image
 
 
 def split_panel(rng, size, brand, shoot):
@@ -162,7 +162,7 @@ def split_panel(rng, size, brand, shoot):
         rng.random() < 0.5,
     )
     canvas.button((x0, rows[6], x0 + 0.7 * (x1 - x0), rows[7]), brand.call, brand.accent)
-    return canvas.picture
+    return canvas.image
 
 
 def product_card(rng, size, brand, shoot):
@@ -171,10 +171,8 @@ def product_card(rng, size, brand, shoot):
     canvas, ink = Canvas.plain(size, paper), ink_on(paper)
     margin, share = rng.uniform(0.0, 0.14), rng.uniform(0.45, 0.55)  # of the photograph
     above = rng.random() < 0.3
-    picture = (
-        (margin, 0.97 - share, 1 - margin, 0.97) if above else (margin, 0.03, 1 - margin, share)
-    )
-    canvas.photo(picture, shoot, pick(rng, (0.0, 0.08)))
+    image = (margin, 0.97 - share, 1 - margin, 0.97) if above else (margin, 0.03, 1 - margin, share)
+    canvas.photo(image, shoot, pick(rng, (0.0, 0.08)))
     y = 0.02 if above else 0.56
     stars = int(rng.integers(3, 6))
     rated = f"{'★' * stars}{'☆' * (5 - stars)} ({int(rng.integers(9, 2000))})"
@@ -185,14 +183,14 @@ def product_card(rng, size, brand, shoot):
     colour = brand.accent if paper == brand.ground else _vivid(brand)
     canvas.button((0.08, y + 0.29, 0.92, y + 0.39), brand.call, colour, pick(rng, (0.0, 0.2, 0.5)))
     if rng.random() < 0.5:
-        x, y = picture[:2]
+        x, y = image[:2]
         canvas.fill((x, y, x + 0.28, y + 0.08), RED)
         text = f"-{brand.percent}%"
         canvas.write(
             (x + 0.02, y + 0.01, x + 0.26, y + 0.07), text, WHITE, "DejaVuSans-Bold", "center"
         )
     canvas.frame((205, 205, 205), 0, 1)
-    return canvas.picture
+    return canvas.image
 
 
 def discount_burst(rng, size, brand, shoot):
@@ -212,13 +210,13 @@ def discount_burst(rng, size, brand, shoot):
         text,
         pick(rng, (RED, GOLD, brand.accent)),
     )
-    return canvas.picture
+    return canvas.image
 
 
 def product_grid(rng, size, brand, shoot):
     """Several products with their prices under a heading."""
     canvas = Canvas.plain(size, pick(rng, (WHITE, brand.ground)))
-    ground = canvas.picture.getpixel((0, 0))
+    ground = canvas.image.getpixel((0, 0))
     wide = size[0] / size[1]
     columns, rows = (3, 1) if wide > 1.6 else (1, 3) if wide < 0.6 else pick(rng, ((2, 2), (3, 2)))
     canvas.fill((0, 0, 1, 0.17), brand.accent)
@@ -233,7 +231,7 @@ def product_grid(rng, size, brand, shoot):
         put_price(
             canvas, area, brand, int(rng.integers(2, 200)), ink, wide > 0.6 and rng.random() < 0.3
         )
-    return canvas.picture
+    return canvas.image
 
 
 def strip(rng, size, brand, shoot):
@@ -252,7 +250,7 @@ def strip(rng, size, brand, shoot):
         canvas.photo((0, 0.4, 1, 0.72), shoot)
         canvas.write((0.1, 0.74, 0.9, 0.84), brand.detail, ink, align="center")
         canvas.button((0.12, 0.87, 0.88, 0.96), brand.call, brand.accent)
-    return canvas.picture
+    return canvas.image
 
 
 def poster(rng, size, brand, shoot):
@@ -270,7 +268,7 @@ def poster(rng, size, brand, shoot):
     canvas.button((0.3, 0.86, 0.7, 0.94), brand.call, brand.accent, 0.5)
     if rng.random() < 0.4:
         canvas.burst(0.76, 0.36, 0.27, f"-{brand.percent}%", RED)
-    return canvas.picture
+    return canvas.image
 
 
 def sponsored_post(rng, size, brand, shoot):
@@ -290,7 +288,7 @@ def sponsored_post(rng, size, brand, shoot):
     canvas.write((x, foot + 0.09, x + 0.56, foot + 0.15), brand.detail, (140, 140, 140))
     colour = brand.accent if paper == brand.ground else _vivid(brand)
     canvas.button((right, foot + 0.02, right + 0.3, foot + 0.13), brand.call, colour, 0.2)
-    return canvas.picture
+    return canvas.image
 
 
 def coupon(rng, size, brand, shoot):
@@ -307,7 +305,7 @@ def coupon(rng, size, brand, shoot):
     canvas.button((x + 0.12, y + 0.4, x + 0.48, y + 0.52), brand.call, brand.accent)
     area = (0.04, 0.9, 0.4, 0.97)
     put_logo(canvas, area, brand, ink_on(canvas.mean(area)))
-    return canvas.picture
+    return canvas.image
 
 
 def sparse(rng, size, brand, shoot):
@@ -325,7 +323,7 @@ def sparse(rng, size, brand, shoot):
         canvas.button((x, y, x + 0.3, y + 0.12), price, pick(rng, (RED, GOLD)), 0)
     else:
         canvas.write((x, y, x + 0.35, y + 0.1), brand.headline, WHITE, brand.face, shadow=True)
-    return canvas.picture
+    return canvas.image
 
 
 LAYOUTS = (  # layout, width over height, share of the advertisements

@@ -1,4 +1,4 @@
-"""Drawing on pictures in fractions of their width and height, for the built-in sample."""
+"""Drawing on images in fractions of their width and height, for the built-in sample."""
 
 import math
 from collections.abc import Callable
@@ -23,10 +23,10 @@ def ink_on(colour: Colour) -> Colour:
 
 
 class Canvas:
-    """An RGB picture that is drawn on in fractions of its width and height."""
+    """An RGB image that is drawn on in fractions of its width and height."""
 
-    def __init__(self, picture: Image.Image):
-        self.picture = picture
+    def __init__(self, image: Image.Image):
+        self.image = image
 
     @classmethod
     def plain(cls, size: tuple[int, int], colour: Colour) -> "Canvas":
@@ -35,7 +35,7 @@ class Canvas:
 
     def pixels(self, area: Area) -> tuple[int, int, int, int]:
         """The area in pixels, at least one pixel wide and high."""
-        width, height = self.picture.size
+        width, height = self.image.size
         left, top = round(area[0] * width), round(area[1] * height)
         return (
             left, top, max(left + 1, round(area[2] * width)), max(top + 1, round(area[3] * height)),
@@ -43,19 +43,19 @@ class Canvas:
 
     def mean(self, area: Area) -> Colour:
         """The mean colour of what stands there."""
-        return self.picture.resize((1, 1), Image.Resampling.BOX, self.pixels(area)).getpixel((0, 0))
+        return self.image.resize((1, 1), Image.Resampling.BOX, self.pixels(area)).getpixel((0, 0))
 
     def photo(self, area: Area, shoot: Shoot, radius: float = 0.0) -> None:
         """Puts a photograph there; `radius` 0.5 makes an ellipse."""
         left, top, right, bottom = self.pixels(area)
-        picture = shoot(right - left, bottom - top)
-        self.picture.paste(picture, (left, top), _rounded(picture.size, radius))
+        image = shoot(right - left, bottom - top)
+        self.image.paste(image, (left, top), _rounded(image.size, radius))
 
     def fill(self, area: Area, colour: Colour, radius: float = 0.0, opacity: float = 1.0) -> None:
         """Fills a rectangle; `radius` is the corners' share of its shorter side, 0 to 0.5."""
         left, top, right, bottom = self.pixels(area)
         mask = _rounded((right - left, bottom - top), radius)
-        self.picture.paste(colour, (left, top), mask.point(lambda level: round(level * opacity)))
+        self.image.paste(colour, (left, top), mask.point(lambda level: round(level * opacity)))
 
     def polygon(self, area: Area, points: list[tuple[float, float]], colour: Colour) -> None:
         """Fills a polygon whose points are fractions of `area`, with smooth edges."""
@@ -63,17 +63,17 @@ class Canvas:
         width, height = 4 * (right - left), 4 * (bottom - top)
         mask = Image.new("L", (width, height))
         ImageDraw.Draw(mask).polygon([(x * width, y * height) for x, y in points], fill=255)
-        self.picture.paste(colour, (left, top), mask.reduce(4))
+        self.image.paste(colour, (left, top), mask.reduce(4))
 
     def fade(self, colour: Colour, side: str, reach: float = 0.75, opacity: float = 0.95) -> None:
-        """Lays `colour` over the picture, dense at `side` and gone after `reach` of the way."""
-        width, height = self.picture.size
+        """Lays `colour` over the image, dense at `side` and gone after `reach` of the way."""
+        width, height = self.image.size
         across = side in ("left", "right")
         way = np.linspace(0, 1, width if across else height)
         way = way if side in ("left", "top") else way[::-1]
         density = np.clip(1 - way / reach, 0, 1) ** 0.7 * 255 * opacity
         mask = np.broadcast_to(density if across else density[:, None], (height, width))
-        self.picture.paste(colour, (0, 0), Image.fromarray(mask.astype(np.uint8)))
+        self.image.paste(colour, (0, 0), Image.fromarray(mask.astype(np.uint8)))
 
     def write(
         self, area: Area, text: str, colour: Colour, face: str = "DejaVuSans", align: str = "left",
@@ -94,7 +94,7 @@ class Canvas:
         size = max(7, size)  # smaller letters are no letters
         x = {"left": left, "center": (left + right) / 2, "right": right}[align]
         anchor = {"left": "lm", "center": "mm", "right": "rm"}[align]
-        pen = ImageDraw.Draw(self.picture)
+        pen = ImageDraw.Draw(self.image)
         for offset, ink in ((1, BLACK), (0, colour)) if shadow else ((0, colour),):
             for row, line in enumerate(lines):
                 y = (top + bottom) / 2 + (row - (len(lines) - 1) / 2) * size * 1.15
@@ -102,14 +102,14 @@ class Canvas:
 
     def frame(self, colour: Colour, inset: float, width: int) -> None:
         """Draws a rectangle `inset` of the shorter side away from the border."""
-        right, bottom = (length - 1 for length in self.picture.size)
-        gap = round(inset * min(self.picture.size))
+        right, bottom = (length - 1 for length in self.image.size)
+        gap = round(inset * min(self.image.size))
         box = (gap, gap, right - gap, bottom - gap)
-        ImageDraw.Draw(self.picture).rectangle(box, outline=colour, width=width)
+        ImageDraw.Draw(self.image).rectangle(box, outline=colour, width=width)
 
     def square(self, x: float, y: float, side: float) -> Area:
         """The area of a square around (x, y) whose side is a fraction of the shorter side."""
-        width, height = self.picture.size
+        width, height = self.image.size
         half = side * min(width, height) / 2
         return x - half / width, y - half / height, x + half / width, y + half / height
 

@@ -1,4 +1,4 @@
-"""Photographs for the built-in sample, and pictures made of them that advertise nothing."""
+"""Photographs for the built-in sample, and images made of them that advertise nothing."""
 
 from importlib import resources
 
@@ -59,7 +59,7 @@ class Studio:
             number = int(rng.choice(len(PHOTOGRAPHS), p=self._weights))
             photograph = self._photographs[number]
             box = _random_box(rng, photograph.size, width / height)
-            # A small piece of a composition may show what another picture shows.
+            # A small piece of a composition may show what another image shows.
             large = min(width, height) >= SMALL_PIECE
             if large and any(_overlap(box, old) > MOST_OVERLAP for old in self._taken[number]):
                 continue
@@ -80,7 +80,7 @@ def random_size(rng: np.random.Generator, ratios: tuple[float, ...]) -> tuple[in
     return (longer, shorter) if ratio >= 1 else (shorter, longer)
 
 
-def other_picture(rng: np.random.Generator, shoot: Shoot) -> Image.Image:
+def other_image(rng: np.random.Generator, shoot: Shoot) -> Image.Image:
     """A photograph, plain or with what people add to photographs without selling anything."""
     decorate = OTHERS[int(rng.choice(len(OTHERS), p=[share for _, share in OTHERS]))][0]
     return decorate(rng, random_size(rng, (*ANY, 16 / 9, 2 / 3, 2.1, 0.5)), shoot)
@@ -96,7 +96,7 @@ def dated(rng, size, shoot):
     canvas = Canvas(shoot(*size))
     date = f"{rng.integers(1, 29):02d}.{rng.integers(1, 13):02d}.{rng.integers(1995, 2025)}"
     canvas.write((0.6, 0.88, 0.96, 0.96), date, (255, 150, 40), "DejaVuSansMono", "right")
-    return canvas.picture
+    return canvas.image
 
 
 def captioned(rng, size, shoot):
@@ -106,7 +106,7 @@ def captioned(rng, size, shoot):
     canvas.fill((0, 0.87, 1, 1), paper, opacity=pick(rng, (0.6, 1.0)))
     ink = BLACK if paper == WHITE else WHITE
     canvas.write((0.03, 0.885, 0.97, 0.985), pick(rng, CAPTIONS), ink, "DejaVuSerif")
-    return canvas.picture
+    return canvas.image
 
 
 def credited(rng, size, shoot):
@@ -117,7 +117,7 @@ def credited(rng, size, shoot):
     canvas.write(
         area, pick(rng, CREDITS), (225, 225, 225), pick(rng, ("DejaVuSans", "DejaVuSans-Bold"))
     )
-    return canvas.picture
+    return canvas.image
 
 
 def meme(rng, size, shoot):
@@ -126,7 +126,7 @@ def meme(rng, size, shoot):
     canvas.write(
         (0.06, 0.04, 0.94, 0.18), pick(rng, MEMES), WHITE, "DejaVuSans-Bold", "center", shadow=True
     )
-    return canvas.picture
+    return canvas.image
 
 
 def collage(rng, size, shoot):
@@ -136,10 +136,10 @@ def collage(rng, size, shoot):
     for cell in range(columns * rows):
         x, y = cell % columns / columns, cell // columns / rows
         canvas.photo((x + 0.01, y + 0.01, x + 1 / columns - 0.01, y + 1 / rows - 0.01), shoot)
-    return canvas.picture
+    return canvas.image
 
 
-OTHERS = (  # drawing function, share of the other pictures
+OTHERS = (  # drawing function, share of the other images
     (plain, 0.60),
     (dated, 0.10),
     (captioned, 0.11),
@@ -175,8 +175,8 @@ def _overlap(one: tuple[int, int, int, int], two: tuple[int, int, int, int]) -> 
     return width * height / (areas - width * height)
 
 
-def _recolour(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
-    """Mild changes of brightness, contrast and saturation; every other picture is mirrored."""
+def _recolour(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+    """Mild changes of brightness, contrast and saturation; every other image is mirrored."""
     for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-        picture = enhance(picture).enhance(rng.uniform(0.8, 1.2))
-    return ImageOps.mirror(picture) if rng.random() < 0.5 else picture
+        image = enhance(image).enhance(rng.uniform(0.8, 1.2))
+    return ImageOps.mirror(image) if rng.random() < 0.5 else image

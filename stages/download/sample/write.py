@@ -1,10 +1,10 @@
-"""The built-in sample: a small, imbalanced, faulty picture set, made on the spot from a seed.
+"""The built-in sample: a small, imbalanced, faulty image set, made on the spot from a seed.
 
 It is semi-synthetic. The photographs are real; they ship inside scikit-learn and scikit-image,
 so nothing is downloaded. The advertisements are composed: crops of those photographs with drawn
 banners, prices, buttons and logos. The other class has crops of the same photographs, plain or
 with captions, date stamps and watermarks, so neither the content nor the mere presence of text
-decides. Results on it say that a pipeline works, not how well it would do on scraped pictures.
+decides. Results on it say that a pipeline works, not how well it would do on scraped images.
 """
 
 import io
@@ -18,9 +18,9 @@ from PIL import ExifTags, Image, ImageEnhance, ImageOps
 
 from stages.download.sample.advertisements import advertisement
 from stages.download.sample.canvas import WHITE, Canvas, Shoot
-from stages.download.sample.photographs import Studio, other_picture, pick
+from stages.download.sample.photographs import Studio, other_image, pick
 
-ADVERTISING, OTHER = 360, 60  # distinct pictures, before the planted faults
+ADVERTISING, OTHER = 360, 60  # distinct images, before the planted faults
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Planted:
     Attributes:
         path: POSIX, relative to the sample's folder.
         reason: why it should be rejected; "junk" for what is passed over without a word, "kept"
-            for odd but good pictures.
+            for odd but good images.
         what: how it was made.
-        original: path of the picture it was made from, or None.
+        original: path of the image it was made from, or None.
     """
 
     path: str
@@ -49,7 +49,7 @@ def write_sample(
     Args:
         folder: created if missing; nothing outside its two subfolders is written.
         seed: any non-negative integer.
-        progress: wraps the sequence of pictures to draw, e.g. in a progress bar.
+        progress: wraps the sequence of images to draw, e.g. in a progress bar.
 
     Returns:
         advertising, other: number of files in each folder, the planted ones included.
@@ -62,11 +62,11 @@ def write_sample(
     originals: dict[str, list[str]] = {"advertising": [], "other": []}
     for is_advertising in progress(rng.permutation(ADVERTISING + OTHER) < ADVERTISING):
         label = "advertising" if is_advertising else "other"
-        picture = (advertisement if is_advertising else other_picture)(rng, studio.shoot)
-        path = shelf.add(label, *encode(rng, picture))
+        image = (advertisement if is_advertising else other_image)(rng, studio.shoot)
+        path = shelf.add(label, *encode(rng, image))
         if path.endswith(".jpg"):
             originals[label].append(path)
-    # Copies come from pictures drawn at random and are numbered after them.
+    # Copies come from images drawn at random and are numbered after them.
     for label, paths in originals.items():
         originals[label] = [paths[index] for index in rng.permutation(len(paths))]
     planted = [
@@ -78,16 +78,16 @@ def write_sample(
     return {**shelf.counts, "planted": dict(sorted(reasons.items())), "files": tuple(planted)}
 
 
-def encode(rng: np.random.Generator, picture: Image.Image) -> tuple[str, bytes]:
+def encode(rng: np.random.Generator, image: Image.Image) -> tuple[str, bytes]:
     """File suffix and bytes, as varied as on the web: mostly JPEG, some grey, some turned."""
     if rng.random() < 0.04:
-        picture = picture.convert("L")
+        image = image.convert("L")
     if rng.random() < 0.12:
-        return ".png", _bytes(picture, "PNG")
+        return ".png", _bytes(image, "PNG")
     quality = int(rng.integers(70, 96))
     if rng.random() < 0.03:
-        return ".jpg", _bytes_turned(picture, quality)
-    return pick(rng, (".jpg",) * 9 + (".jpeg",)), _bytes(picture, "JPEG", quality=quality)
+        return ".jpg", _bytes_turned(image, quality)
+    return pick(rng, (".jpg",) * 9 + (".jpeg",)), _bytes(image, "JPEG", quality=quality)
 
 
 class _Shelf:
@@ -111,12 +111,12 @@ class _Shelf:
         return (self._folder / path).read_bytes()
 
     def open(self, path: str) -> Image.Image:
-        """A picture written before, upright, RGB."""
+        """An image written before, upright, RGB."""
         return ImageOps.exif_transpose(Image.open(io.BytesIO(self.read(path)))).convert("RGB")
 
 
 def _plant_copies(shelf: _Shelf, originals: dict[str, list[str]]) -> Iterator[Planted]:
-    """Exact copies, near copies and pictures under both labels, each of another original."""
+    """Exact copies, near copies and images under both labels, each of another original."""
     for label, number in (("advertising", 5), ("other", 1)):
         for _ in range(number):
             original = originals[label].pop()
@@ -136,8 +136,8 @@ def _plant_copies(shelf: _Shelf, originals: dict[str, list[str]]) -> Iterator[Pl
 
 
 def _plant_broken(shelf: _Shelf, rng: np.random.Generator, shoot: Shoot) -> Iterator[Planted]:
-    """Files that are no pictures, no longer pictures, or pictures of nothing."""
-    for label, draw in (("advertising", advertisement), ("other", other_picture)):
+    """Files that are no images, no longer images, or images of nothing."""
+    for label, draw in (("advertising", advertisement), ("other", other_image)):
         data = _bytes(draw(rng, shoot), "JPEG", quality=85)
         path = shelf.add(label, ".jpg", data[: len(data) * 3 // 5])
         yield Planted(path, "truncated", "cut short")
@@ -158,7 +158,7 @@ def _plant_broken(shelf: _Shelf, rng: np.random.Generator, shoot: Shoot) -> Iter
 
 
 def _plant_odd(shelf: _Shelf, rng: np.random.Generator, shoot: Shoot) -> Iterator[Planted]:
-    """Good pictures in encodings that trip careless readers."""
+    """Good images in encodings that trip careless readers."""
     for label, what, suffix, save in (
         ("advertising", "CMYK JPEG", ".jpg", lambda p: _bytes(p.convert("CMYK"), "JPEG")),
         ("advertising", "PNG named .jpg", ".jpg", lambda p: _bytes(p, "PNG")),
@@ -169,55 +169,55 @@ def _plant_odd(shelf: _Shelf, rng: np.random.Generator, shoot: Shoot) -> Iterato
         ("other", "16-bit grey PNG", ".png", lambda p: _bytes(_deep_grey(p), "PNG")),
         ("other", "RGBA cut-out PNG", ".png", lambda p: _bytes(_cut_out(p), "PNG")),
     ):
-        picture = (advertisement if label == "advertising" else other_picture)(rng, shoot)
-        yield Planted(shelf.add(label, suffix, save(picture)), "kept", what)
+        image = (advertisement if label == "advertising" else other_image)(rng, shoot)
+        yield Planted(shelf.add(label, suffix, save(image)), "kept", what)
 
 
-def _crop_border(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
-    return picture.crop((width // 50, height // 50, width - width // 50, height - height // 50))
+def _crop_border(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    return image.crop((width // 50, height // 50, width - width // 50, height - height // 50))
 
 
-def _stamped(picture: Image.Image) -> Image.Image:
-    canvas = Canvas(picture)
+def _stamped(image: Image.Image) -> Image.Image:
+    canvas = Canvas(image)
     canvas.write((0.7, 0.92, 0.98, 0.98), "copy", WHITE, align="right", shadow=True)
-    return canvas.picture
+    return canvas.image
 
 
 NEAR_COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "encoded again": lambda picture: picture,
-    "half size": lambda picture: picture.reduce(2),
+    "encoded again": lambda image: image,
+    "half size": lambda image: image.reduce(2),
     "slightly cropped": _crop_border,
     "mirrored": ImageOps.mirror,
     "stamped": _stamped,
-    "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
 }
 
 
-def _deep_grey(picture: Image.Image) -> Image.Image:
+def _deep_grey(image: Image.Image) -> Image.Image:
     """16-bit grey, white at 65535."""
-    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
 
 
-def _cut_out(picture: Image.Image) -> Image.Image:
-    """An ellipse of the picture; what lies outside is transparent but still stored."""
-    canvas = Canvas.plain(picture.size, (0, 0, 0))
+def _cut_out(image: Image.Image) -> Image.Image:
+    """An ellipse of the image; what lies outside is transparent but still stored."""
+    canvas = Canvas.plain(image.size, (0, 0, 0))
     canvas.fill((0.03, 0.03, 0.97, 0.97), WHITE, 0.5)
-    picture = picture.copy()
-    picture.putalpha(canvas.picture.convert("L"))
-    return picture
+    image = image.copy()
+    image.putalpha(canvas.image.convert("L"))
+    return image
 
 
-def _bytes(picture: Image.Image, encoding: str, **options) -> bytes:
-    """The encoded picture."""
+def _bytes(image: Image.Image, encoding: str, **options) -> bytes:
+    """The encoded image."""
     stream = io.BytesIO()
-    picture.save(stream, encoding, **options)
+    image.save(stream, encoding, **options)
     return stream.getvalue()
 
 
-def _bytes_turned(picture: Image.Image, quality: int) -> bytes:
+def _bytes_turned(image: Image.Image, quality: int) -> bytes:
     """A JPEG stored on its side, with the EXIF orientation that turns it upright."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    turned = picture.transpose(Image.Transpose.ROTATE_90)
+    turned = image.transpose(Image.Transpose.ROTATE_90)
     return _bytes(turned, "JPEG", quality=quality, exif=exif)

@@ -106,7 +106,7 @@ def test_int8_is_smaller_and_its_loss_is_measured(exported, whole_run, classifie
     small, large = (exported / name / "export.json" for name in ("tflite_int8", "tflite"))
     small, large = json.loads(small.read_text()), json.loads(large.read_text())
     assert small["bytes"] < 0.4 * large["bytes"]
-    split = samples.dataset_pictures(whole_run.path("dataset"), classifier, None)
+    split = samples.dataset_images(whole_run.path("dataset"), classifier, None)
     ask = formats.open_tflite(exported / "tflite_int8" / "model_int8.tflite")
     asked = np.stack(list(split.read())).astype(np.float32)
     expected, found = classifier.model(asked, training=False).numpy(), ask(asked)
@@ -134,7 +134,7 @@ def test_a_quantised_model_over_the_bound_is_refused_and_the_old_export_stays(
 def test_a_file_of_other_weights_is_refused(whole_run, exported, classifier):
     other = keras.models.clone_model(classifier.head)  # the same layers, untrained
     wrong = keras.Model(classifier.model.input, other(classifier.backbone(classifier.model.input)))
-    split = samples.dataset_pictures(whole_run.path("dataset"), classifier, None)
+    split = samples.dataset_images(whole_run.path("dataset"), classifier, None)
     ask = formats.open_onnx(exported / "onnx" / "model.onnx")
     right = checking.compare(classifier.model, ask, split, "right")
     checking.require_close(right, "onnx")
@@ -143,17 +143,17 @@ def test_a_file_of_other_weights_is_refused(whole_run, exported, classifier):
 
 
 def test_a_comparison_counts_what_it_says():
-    """Worked out by hand: two pictures of three turn, one of them from right to wrong."""
+    """Worked out by hand: two images of three turn, one of them from right to wrong."""
     answers = {0: [0.9, 0.1], 1: [0.4, 0.6], 2: [0.5, 0.5]}
     shown = [np.full((2, 2, 3), value, np.uint8) for value in answers]
-    given = samples.Pictures("hand", 3, np.array([0, 1, 0]), lambda: iter(shown))
+    given = samples.Images("hand", 3, np.array([0, 1, 0]), lambda: iter(shown))
 
     def table(rows):
         return lambda pixels, **_: np.array([rows[int(each[0, 0, 0])] for each in pixels])
 
     changed = {0: [0.7, 0.3], 1: [0.6, 0.4], 2: [0.4, 0.6]}
     found = checking.compare(table(answers), table(changed), given, "")
-    assert found.pictures == 3
+    assert found.images == 3
     assert found.largest_difference == pytest.approx(0.2)
     assert found.mean_difference == pytest.approx(0.5 / 3)
     assert found.agreement == pytest.approx(1 / 3)
@@ -181,12 +181,12 @@ def test_openvino_is_used_without_its_telemetry(exported):
     assert "openvino" in sys.modules
 
 
-def test_pictures_of_any_folder_serve_where_there_is_no_dataset(whole_run, tiny, tmp_path):
+def test_images_of_any_folder_serve_where_there_is_no_dataset(whole_run, tiny, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(whole_run.path("source"), folder)
     (folder / "notes.txt").write_text("no picture")
     words = [f"--model={tiny}", f"--out={tmp_path / 'out'}", "--format", "onnx"]
-    export.main([*words, "--check-folder", str(folder), "--pictures", "7"])
+    export.main([*words, "--check-folder", str(folder), "--images", "7"])
     check = json.loads((tmp_path / "out/onnx/export.json").read_text())["check"]
     assert check["pictures"] in (6, 7)  # the notes may be among the seven
     assert check["accuracy_keras"] is None
@@ -203,7 +203,7 @@ def test_pictures_of_any_folder_serve_where_there_is_no_dataset(whole_run, tiny,
     [
         (["--format", "onnx", "--quantise", "int8"], "Only tflite is quantised"),
         (["--format", "tflite", "--quantise", "int8", "--check-folder", "x"], "--dataset with"),
-        (["--format", "onnx", "--pictures", "0"], "--pictures of at least 1"),
+        (["--format", "onnx", "--pictures", "0"], "--images of at least 1"),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(words, message):
@@ -214,13 +214,13 @@ def test_flags_that_do_not_go_together_are_refused(words, message):
 def test_a_dataset_of_other_classes_is_refused(whole_run, classifier):
     other = classifier.__class__(**(vars(classifier) | {"class_names": ["cat", "dog", "emu"]}))
     with pytest.raises(StageError, match=r"model's classes.*emu.*Received.*owl"):
-        samples.dataset_pictures(whole_run.path("dataset"), other, None)
+        samples.dataset_images(whole_run.path("dataset"), other, None)
     larger = classifier.__class__(**(vars(classifier) | {"image_size": (65, 64)}))
     with pytest.raises(StageError, match=r"\(65, 64\).*Received: \(64, 64\)"):
-        samples.dataset_pictures(whole_run.path("dataset"), larger, None)
+        samples.dataset_images(whole_run.path("dataset"), larger, None)
 
 
-def test_pictures_are_spread_evenly():
+def test_images_are_spread_evenly():
     assert samples.spread(9, 3).tolist() == [0, 4, 8]
     assert samples.spread(3, 9).tolist() == [0, 1, 2]
     assert samples.spread(4, None).tolist() == [0, 1, 2, 3]
@@ -229,16 +229,16 @@ def test_pictures_are_spread_evenly():
 
 def test_the_calibration_set_is_stratified(whole_run, classifier, monkeypatch):
     monkeypatch.setattr(samples, "CALIBRATION", 15)
-    found = samples.calibration_pictures(whole_run.path("dataset"), classifier)
+    found = samples.calibration_images(whole_run.path("dataset"), classifier)
     assert np.bincount(found.label).tolist() == [5, 5, 5]
     assert found.n == len(list(found.read())) == 15
-    again = samples.calibration_pictures(whole_run.path("dataset"), classifier)
+    again = samples.calibration_images(whole_run.path("dataset"), classifier)
     for one, two in zip(found.read(), again.read(), strict=True):
         np.testing.assert_array_equal(one, two)
 
 
-def test_the_first_batch_is_one_picture_and_the_last_what_is_left():
+def test_the_first_batch_is_one_image_and_the_last_what_is_left():
     shown = [np.full((1, 1, 3), value, np.uint8) for value in range(70)]
-    batches = list(samples.Pictures("", 70, None, lambda: iter(shown)).batches())
+    batches = list(samples.Images("", 70, None, lambda: iter(shown)).batches())
     assert [len(batch) for batch in batches] == [1, 32, 32, 5]
     assert np.concatenate(batches)[:, 0, 0, 0].tolist() == list(range(70))

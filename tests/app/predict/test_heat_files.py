@@ -1,4 +1,4 @@
-"""Pictures beside their heat maps: upright, of a size to look at, with what the model says."""
+"""Images beside their heat maps: upright, of a size to look at, with what the model says."""
 
 import dataclasses
 
@@ -10,9 +10,9 @@ from app.predict.heat_files import HeatFiles, draw, shared_folder
 from app.predict.listing import Found, arguments
 from app.predictor import Prediction, Predictor
 from common.errors import StageError
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
-SMALL = picture_bytes(make_picture(1, (40, 90)))
+SMALL = image_bytes(make_image(1, (40, 90)))
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,12 @@ def answer(heat, decision="cat") -> Prediction:
 COLD = answer(np.zeros((2, 2)))
 
 
-def test_large_pictures_are_reduced_and_shown_upright(predictor):
+def test_large_images_are_reduced_and_shown_upright(predictor):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter clockwise for showing
     lying = Image.new("RGB", (2000, 3000), "red")
     lying.paste("blue", (0, 0, 2000, 1500))
-    sheet = draw(picture_bytes(lying, "JPEG", exif=exif), COLD, predictor)
+    sheet = draw(image_bytes(lying, "JPEG", exif=exif), COLD, predictor)
     assert sheet.size == (1024, 683 + 6 + 683 + 30)  # 1024 x 2/3, twice, and the caption
     for top in (0, 683 + 6):
         left, right = sheet.getpixel((100, top + 300)), sheet.getpixel((900, top + 300))
@@ -51,14 +51,14 @@ def test_large_pictures_are_reduced_and_shown_upright(predictor):
     ],
 )
 def test_sizes(predictor, size, expected):
-    assert draw(picture_bytes(Image.new("RGB", size)), COLD, predictor).size == expected
+    assert draw(image_bytes(Image.new("RGB", size)), COLD, predictor).size == expected
 
 
 def test_the_heat_lies_where_the_model_saw_it(predictor):
     heat = answer([[0, 1], [0, 0]])  # above, on the right
-    sheet = np.asarray(draw(picture_bytes(Image.new("RGB", (256, 256), "white")), heat, predictor))
-    picture, over = sheet[:256, :256], sheet[:256, 262:518]
-    assert (picture == 255).all()
+    sheet = np.asarray(draw(image_bytes(Image.new("RGB", (256, 256), "white")), heat, predictor))
+    image, over = sheet[:256, :256], sheet[:256, 262:518]
+    assert (image == 255).all()
     changed = (255 - over.astype(int)).sum(axis=2)
     hottest = np.unravel_index(changed.argmax(), changed.shape)
     assert hottest[0] < 128 < hottest[1]
@@ -91,7 +91,7 @@ def test_the_caption_says_what_is_decided(predictor):
     assert ink(long) > ink(other)
 
 
-def test_files_stand_as_their_pictures_do(predictor, tmp_path, monkeypatch):
+def test_files_stand_as_their_images_do(predictor, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in ("a/x.png", "b/c/x.png", "b/c/x"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

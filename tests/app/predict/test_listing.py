@@ -1,4 +1,4 @@
-"""Finding pictures: in order, each once, by content, and with memory that does not grow."""
+"""Finding images: in order, each once, by content, and with memory that does not grow."""
 
 import itertools
 import os
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from app.predict import listing
 from app.predict.listing import Bad, Found, PassedOver, arguments, find, matches, walk
 from common.junk import is_junk
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
-PNG = picture_bytes(make_picture(0, (8, 8)))
+PNG = image_bytes(make_image(0, (8, 8)))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_hidden_files_and_junk_are_skipped(here):
     assert found("set/.hidden.png", "set/.git") == ["set/.hidden.png", "set/.git/c.png"]
 
 
-def test_pictures_are_told_by_content_and_not_by_name(here):
+def test_images_are_told_by_content_and_not_by_name(here):
     put("set/picture.txt", "set/picture")
     put("set/README.txt", "set/page.jpg", data=b"hello, this is text")
     put("set/empty.txt", "set/empty.jpg", data=b"")
@@ -117,7 +117,7 @@ def test_folders_above_every_match_are_entered(pattern, parts):
             assert matches(tuple(pattern), tuple(parts[:length]), partly=True)
 
 
-def test_where_there_are_no_pictures_that_is_an_error(here):
+def test_where_there_are_no_images_that_is_an_error(here):
     Path("empty").mkdir()
     put("texts/a.txt", data=b"hello, this is text")
     assert found("empty") == ["bad empty"]

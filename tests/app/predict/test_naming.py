@@ -1,4 +1,4 @@
-"""Names of what is written: safe whatever the classes and pictures are called, no two alike."""
+"""Names of what is written: safe whatever the classes and images are called, no two alike."""
 
 import unicodedata
 
@@ -58,7 +58,7 @@ def test_heat_maps_mirror_the_tree():
 
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1))
-def test_copies_are_called_like_their_pictures_first(name):
+def test_copies_are_called_like_their_images_first(name):
     if name in (".", "..") or len(name.encode()) > 255:
         return
     first, second, third = copy_names(name, "0123456789abcdef" * 4)

@@ -20,7 +20,7 @@ from app.predict.stream import answers
 from app.predictor import PRECISIONS, Predictor
 from common import tables
 from common.errors import StageError
-from tests.helpers.pipeline import COLOURS, ROOT, make_picture, picture_bytes
+from tests.helpers.pipeline import COLOURS, ROOT, image_bytes, make_image
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -37,13 +37,13 @@ def predictor(models):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder to work in, with 7 pictures, 2 bad ones and what does not matter in set/."""
+    """A folder to work in, with 7 images, 2 bad ones and what does not matter in set/."""
     monkeypatch.chdir(tmp_path)
     for number, (label, colour) in enumerate([*COLOURS.items()] * 2):
-        put(f"set/{label}/{number}.png", picture_bytes(make_picture(number, colour=colour)))
-    put("set/portrait", picture_bytes(make_picture(9, (40, 90)), "JPEG"))
+        put(f"set/{label}/{number}.png", image_bytes(make_image(number, colour=colour)))
+    put("set/portrait", image_bytes(make_image(9, (40, 90)), "JPEG"))
     put("set/page.jpg", b"<!DOCTYPE html> hello")
-    put("set/cut.jpg", picture_bytes(make_picture(8, (90, 90)), "JPEG")[:-300])
+    put("set/cut.jpg", image_bytes(make_image(8, (90, 90)), "JPEG")[:-300])
     put("set/README.txt", b"hello, this is text")
     put("set/Thumbs.db", b"junk")
     put("set/.hidden.png", b"hidden")
@@ -113,7 +113,7 @@ def test_json_lines_come_in_order_with_errors_among_them(capsys, models, here, p
     assert lines[1]["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
 
 
-def test_test_pictures_get_the_pipelines_probabilities_in_csv(capsys, models, whole_run, tmp_path):
+def test_test_images_get_the_pipelines_probabilities_in_csv(capsys, models, whole_run, tmp_path):
     known = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     known = known.sort_values("path", kind="stable")
     raw = whole_run.path("raw")
@@ -146,7 +146,7 @@ def test_heat_maps_mirror_the_folders(capsys, models, here):
     assert pixels[416:].min() < 100 and pixels[418:420].min() > 240  # letters on white
 
 
-def test_pictures_are_sorted_into_folders_byte_for_byte(capsys, models, here, predictor):
+def test_images_are_sorted_into_folders_byte_for_byte(capsys, models, here, predictor):
     expected = predictor.predict(GOOD)
     wanted = {
         Path("out", each.decision or "unsure", Path(path).name): Path(path).read_bytes()
@@ -174,7 +174,7 @@ def test_what_is_unsure_is_told_as_such(capsys, models, here):
     assert Path("o.csv").read_text().splitlines()[1].startswith("set/cat/0.png,,")
 
 
-def test_a_picture_may_come_by_the_standard_input(capsys, models, here, monkeypatch, predictor):
+def test_a_image_may_come_by_the_standard_input(capsys, models, here, monkeypatch, predictor):
     data = Path("set/cat/0.png").read_bytes()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     status, out, _ = asked(capsys, models, "-", "--json", "--heatmaps", "heat")
@@ -185,8 +185,8 @@ def test_a_picture_may_come_by_the_standard_input(capsys, models, here, monkeypa
 
 
 def test_the_listing_runs_ahead_of_the_answers_by_little_however_many_there_are(predictor):
-    """So a million pictures need no more memory than some dozens."""
-    one = picture_bytes(make_picture(1))
+    """So a million images need no more memory than some dozens."""
+    one = image_bytes(make_image(1))
     ahead, listed = 0, 0
 
     def endless():
@@ -200,7 +200,7 @@ def test_the_listing_runs_ahead_of_the_answers_by_little_however_many_there_are(
         assert item.name == str(number)
         assert isinstance(item, Bad) == (answer is None) == (number % 5 == 0)
         ahead = max(ahead, listed - number)
-    # A batch of 4, and four pictures for each thread that decodes; every fifth is none.
+    # A batch of 4, and four images for each thread that decodes; every fifth is none.
     assert ahead < 1.25 * (4 + 4 * os.cpu_count()) + 3
 
 

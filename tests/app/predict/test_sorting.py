@@ -19,7 +19,7 @@ def answer(decision: str | None) -> Prediction:
     return Prediction({"cat": 0.5, "dog": 0.5}, "cat", decision, decision is None)
 
 
-def picture(tmp_path: Path, name: str, data: bytes) -> Found:
+def image(tmp_path: Path, name: str, data: bytes) -> Found:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
@@ -31,11 +31,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_pictures_go_into_the_folders_of_their_decisions(tmp_path):
+def test_images_go_into_the_folders_of_their_decisions(tmp_path):
     sorter = Sorter(tmp_path / "out", ["cat", "dog"], [])
-    sorter.take(picture(tmp_path, "in/1.jpg", b"one"), answer("cat"))
-    sorter.take(picture(tmp_path, "in/2.jpg", b"two"), answer("dog"))
-    sorter.take(picture(tmp_path, "in/3.jpg", b"three"), answer(None))
+    sorter.take(image(tmp_path, "in/1.jpg", b"one"), answer("cat"))
+    sorter.take(image(tmp_path, "in/2.jpg", b"two"), answer("dog"))
+    sorter.take(image(tmp_path, "in/3.jpg", b"three"), answer(None))
     assert contents(tmp_path / "out") == {
         "cat/1.jpg": b"one",
         "dog/2.jpg": b"two",
@@ -55,18 +55,18 @@ def test_a_name_that_is_taken_gets_the_checksum_and_nothing_is_copied_twice(tmp_
     expected = {"cat/x.jpg": b"of somebody else", f"cat/x-{mark}.jpg": b"one"}
     for present in (0, 1):
         sorter = Sorter(tmp_path / "out", ["cat", "dog"], [])
-        sorter.take(picture(tmp_path, "in/x.jpg", b"one"), answer("cat"))
+        sorter.take(image(tmp_path, "in/x.jpg", b"one"), answer("cat"))
         assert contents(tmp_path / "out") == expected
         assert (sorter.copied, sorter.present) == (1 - present, present)
     two = hashlib.sha256(b"two").hexdigest()[:16]
-    sorter.take(picture(tmp_path, "in/b/x.jpg", b"two"), answer("cat"))
+    sorter.take(image(tmp_path, "in/b/x.jpg", b"two"), answer("cat"))
     assert contents(tmp_path / "out") == expected | {f"cat/x-{two}.jpg": b"two"}
 
 
 def test_a_link_to_nowhere_is_a_name_that_is_taken(tmp_path):
     (tmp_path / "out/cat").mkdir(parents=True)
     (tmp_path / "out/cat/x.jpg").symlink_to(tmp_path / "elsewhere")
-    Sorter(tmp_path / "out", ["cat"], []).take(picture(tmp_path, "x.jpg", b"one"), answer("cat"))
+    Sorter(tmp_path / "out", ["cat"], []).take(image(tmp_path, "x.jpg", b"one"), answer("cat"))
     assert not (tmp_path / "elsewhere").exists()
     assert list(contents(tmp_path / "out").values()) == [b"one"]
 
@@ -79,24 +79,24 @@ def test_where_all_names_are_taken_by_others_nothing_is_written(tmp_path):
     before = contents(tmp_path / "out")
     sorter = Sorter(tmp_path / "out", ["cat"], [])
     with pytest.raises(StageError, match=r"Received: other bytes\. Move it away"):
-        sorter.take(picture(tmp_path, "x.jpg", b"one"), answer("cat"))
+        sorter.take(image(tmp_path, "x.jpg", b"one"), answer("cat"))
     assert contents(tmp_path / "out") == before
 
 
 def test_a_class_called_unsure_keeps_its_name(tmp_path, capsys):
     sorter = Sorter(tmp_path / "out", ["unsure", "a/b"], [])
-    sorter.take(picture(tmp_path, "1.jpg", b"one"), answer("unsure"))
-    sorter.take(picture(tmp_path, "2.jpg", b"two"), answer(None))
-    sorter.take(picture(tmp_path, "3.jpg", b"three"), answer("a/b"))
+    sorter.take(image(tmp_path, "1.jpg", b"one"), answer("unsure"))
+    sorter.take(image(tmp_path, "2.jpg", b"two"), answer(None))
+    sorter.take(image(tmp_path, "3.jpg", b"three"), answer("a/b"))
     assert set(contents(tmp_path / "out")) == {"unsure/1.jpg", "unsure-2/2.jpg", "a_b/3.jpg"}
     told = capsys.readouterr().err
     assert "unsure pictures go into unsure-2" in told
     assert f"class 'a/b' go into {tmp_path / 'out' / 'a_b'}" in told
 
 
-def test_a_full_disk_leaves_no_half_picture(tmp_path):
+def test_a_full_disk_leaves_no_half_image(tmp_path):
     sorter = Sorter(tmp_path / "out", ["cat"], [])
-    item = picture(tmp_path, "x.jpg", bytes(100_000))
+    item = image(tmp_path, "x.jpg", bytes(100_000))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # the system stops the writing
     try:

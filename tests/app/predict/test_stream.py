@@ -10,8 +10,8 @@ from common.images import ImageError
 def test_answers_bad_files_and_failures_come_in_the_order_of_the_files():
     """Against a stream that reads three ahead of what it answers."""
 
-    def stream(pictures):
-        for batch in iter(lambda: list(itertools.islice(pictures, 3)), []):
+    def stream(images):
+        for batch in iter(lambda: list(itertools.islice(images, 3)), []):
             for data in batch:
                 yield data, ImageError("empty", "0 bytes") if data == b"" else data.decode()
 
@@ -50,7 +50,7 @@ def test_bad_files_are_listed_however_many_and_cannot_steer_the_terminal(capsys)
     assert len(lines) == 30_002
 
 
-def test_one_picture_is_one_picture(capsys):
+def test_one_image_is_one_image(capsys):
     report = Report()
     report.decided["cat"] += 1
     assert report.close([]) == 0

@@ -10,7 +10,7 @@ from app.serve.batcher import Batcher
 
 
 class Model:
-    """Answers a picture's first value; keeps what it was asked; can be held up."""
+    """Answers an image's first value; keeps what it was asked; can be held up."""
 
     def __init__(self):
         self.asked, self.heats = [], []
@@ -40,17 +40,17 @@ def batcher(model):
     assert not batcher._thread.is_alive()
 
 
-def picture(value: int) -> np.ndarray:
+def image(value: int) -> np.ndarray:
     return np.full((2, 2, 3), value, np.uint8)
 
 
 async def held_up(batcher, model, values, heats=()):
-    """Tasks of pictures that wait behind a first one, which is being looked at."""
+    """Tasks of images that wait behind a first one, which is being looked at."""
     model.free.clear()
-    first = asyncio.create_task(batcher.ask(picture(99)))
+    first = asyncio.create_task(batcher.ask(image(99)))
     while not model.asked:
         await asyncio.sleep(0.001)
-    tasks = [asyncio.create_task(batcher.ask(picture(v), v in heats)) for v in values]
+    tasks = [asyncio.create_task(batcher.ask(image(v), v in heats)) for v in values]
     while len(batcher) < len(values):
         await asyncio.sleep(0.001)
     return first, tasks
@@ -69,7 +69,7 @@ def test_what_waits_is_looked_at_together_and_each_gets_its_own_answer(batcher, 
 
 
 def test_who_comes_alone_is_answered_at_once(batcher, model):
-    assert asyncio.run(batcher.ask(picture(7))) == 7
+    assert asyncio.run(batcher.ask(image(7))) == 7
     assert model.asked == [[7]]
 
 
@@ -95,7 +95,7 @@ def test_a_fault_reaches_all_of_the_batch_and_the_next_is_answered(batcher, mode
         model.free.set()
         await first
         found = await asyncio.gather(*tasks, return_exceptions=True)
-        return found, await batcher.ask(picture(6))
+        return found, await batcher.ask(image(6))
 
     found, after = asyncio.run(run())
     assert [type(each) for each in found] == [OSError, OSError] and after == 6
@@ -109,7 +109,7 @@ def test_closing_answers_what_waits_and_takes_nothing_more(model):
         closing = asyncio.create_task(asyncio.to_thread(batcher.close))
         await asyncio.sleep(0.05)
         with pytest.raises(RuntimeError, match="a closed one"):
-            await batcher.ask(picture(1))
+            await batcher.ask(image(1))
         model.free.set()
         await closing
         return [await first, *await asyncio.gather(*tasks)]
@@ -120,6 +120,6 @@ def test_closing_answers_what_waits_and_takes_nothing_more(model):
 def test_batches_are_told_to_the_observer(model):
     seen = []
     batcher = Batcher(model, 4, lambda count, seconds: seen.append((count, seconds > 0)))
-    asyncio.run(batcher.ask(picture(1)))
+    asyncio.run(batcher.ask(image(1)))
     batcher.close()
     assert seen == [(1, True)]

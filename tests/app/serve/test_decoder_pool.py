@@ -1,4 +1,4 @@
-"""Decoders in processes: equal to the predictor's own, and not to be brought down by a picture."""
+"""Decoders in processes: equal to the predictor's own, and not to be brought down by an image."""
 
 import io
 import os
@@ -19,10 +19,10 @@ from app.serve.decoder_pool import Decoders
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
 from common.images import ImageError
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 SIZE = (64, 64)
-GOOD = picture_bytes(make_picture(3, (90, 60), "red"))
+GOOD = image_bytes(make_image(3, (90, 60), "red"))
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,14 @@ def test_pixels_and_aspect_are_those_of_the_predictor(decoders):
     for format_, options in {
         "PNG": {}, "JPEG": {"exif": exif}, "WEBP": {}, "GIF": {}, "BMP": {}, "AVIF": {},
     }.items():  # fmt: skip
-        data = picture_bytes(make_picture(4, (400, 300)), format_, **options)
+        data = image_bytes(make_image(4, (400, 300)), format_, **options)
         found, expected = decoders.prepare(data), other.prepare(data)
         np.testing.assert_array_equal(found.pixels, expected.pixels)
         assert found.aspect == expected.aspect == (0.75 if options else 4 / 3), format_
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG, one bit a pixel, with further chunks before its picture, which is missing."""
+    """A PNG, one bit a pixel, with further chunks before its image, which is missing."""
     head = (b"IHDR", struct.pack("!IIBBBBB", width, height, 1, 0, 0, 0, 0))
     body = b"".join(
         struct.pack("!I", len(content))
@@ -74,7 +74,7 @@ BOMB = zlib.compress(bytes(200_000_000), 9)
 
 
 def scans(count: int) -> bytes:
-    data = picture_bytes(make_picture(1, (2000, 2000)), "JPEG", progressive=True, quality=1)
+    data = image_bytes(make_image(1, (2000, 2000)), "JPEG", progressive=True, quality=1)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * count + b"\xff\xd9"
 
@@ -85,9 +85,9 @@ def scans(count: int) -> bytes:
         (b"", "empty"),
         (b"<html>", "not_an_image"),
         (b"GIF", "not_an_image"),
-        (picture_bytes(make_picture(1), "TIFF"), "unsupported_format"),
-        (picture_bytes(make_picture(1), "PPM"), "unsupported_format"),
-        (picture_bytes(make_picture(1), "ICO"), "unsupported_format"),
+        (image_bytes(make_image(1), "TIFF"), "unsupported_format"),
+        (image_bytes(make_image(1), "PPM"), "unsupported_format"),
+        (image_bytes(make_image(1), "ICO"), "unsupported_format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported_format"),
         (GOOD[:200], "truncated"),
         (png(50_000, 50_000, (b"IDAT", BOMB)), "too_large"),
@@ -97,7 +97,7 @@ def scans(count: int) -> bytes:
     ],
     ids=range(12),
 )
-def test_what_gives_no_picture_is_refused_soon(decoders, data, reason):
+def test_what_gives_no_image_is_refused_soon(decoders, data, reason):
     before, start = process(decoders).pid, time.monotonic()
     with pytest.raises(ImageError) as caught:
         decoders.prepare(data)
@@ -106,35 +106,35 @@ def test_what_gives_no_picture_is_refused_soon(decoders, data, reason):
     assert process(decoders).pid == before  # nothing had to be stopped
 
 
-def test_of_data_that_unpacks_to_more_than_the_picture_only_the_picture_is_read(decoders):
+def test_of_data_that_unpacks_to_more_than_the_image_only_the_image_is_read(decoders):
     start = time.monotonic()
     assert not decoders.prepare(png(9, 9, (b"IDAT", BOMB))).pixels.any()
     assert time.monotonic() - start < 1
 
 
-def test_a_picture_that_needs_too_much_memory_is_refused(decoders):
-    picture = io.BytesIO()
-    Image.new("LA", (7000, 7000)).save(picture, "PNG")  # 98 MB, and four copies of twice that
+def test_a_image_that_needs_too_much_memory_is_refused(decoders):
+    image = io.BytesIO()
+    Image.new("LA", (7000, 7000)).save(image, "PNG")  # 98 MB, and four copies of twice that
     before = process(decoders).pid
     with pytest.raises(ImageError) as caught:
-        decoders.prepare(picture.getvalue())
+        decoders.prepare(image.getvalue())
     assert (caught.value.reason, process(decoders).pid) == ("too_large", before)
 
 
-def test_a_picture_that_takes_too_long_is_stopped():
-    picture = io.BytesIO()
-    Image.new("RGB", (7000, 7000)).save(picture, "PNG")
+def test_a_image_that_takes_too_long_is_stopped():
+    image = io.BytesIO()
+    Image.new("RGB", (7000, 7000)).save(image, "PNG")
     limits = Limits(decoders=1, decode_seconds=0.1)
     slow = Decoders(SIZE, "stretch", 10**8, limits)
     before = process(slow)
     with pytest.raises(ServiceError) as caught:
-        slow.prepare(picture.getvalue())
+        slow.prepare(image.getvalue())
     assert caught.value.code == "timed_out"
     assert before.returncode == -signal.SIGKILL and process(slow) is not before
     slow.close()
 
 
-def test_a_decoder_that_dies_costs_one_picture(decoders):
+def test_a_decoder_that_dies_costs_one_image(decoders):
     before = process(decoders)
     os.kill(before.pid, signal.SIGKILL)
     with pytest.raises(ImageError, match="the decoder died"):

@@ -8,10 +8,10 @@ from playwright.sync_api import expect
 
 from tests.helpers.browser import needs_browser
 from tests.helpers.page_server import answers, card, give, model, visit
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 pytestmark = needs_browser
-RED = picture_bytes(make_picture(9, colour="red"))
+RED = image_bytes(make_image(9, colour="red"))
 SCREENS = {  # of which the last is a desk of 1280 x 800 at a zoom of 200 %
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
     "narrow": {"viewport": {"width": 320, "height": 640}},
@@ -35,7 +35,7 @@ def tab_to(page, wanted: str, key="Tab") -> None:
 
 
 def fill(page) -> None:
-    """Gives three pictures, one of which is none, and unfolds everything."""
+    """Gives three images, one of which is none, and unfolds everything."""
     give(page, ("a.png", RED), (LONG, RED), ("no.png", b"no picture"))
     expect(page.locator(".verdict")).to_have_count(3)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -172,8 +172,8 @@ def test_on_a_phone_the_camera_comes_first(browser, server):
         with page.expect_file_chooser() as chooser:
             first.tap()
         assert chooser.value.element.get_attribute("capture") == "environment"
-        picture = {"name": "shot.jpg", "mimeType": "image/jpeg", "buffer": RED}
-        chooser.value.set_files([picture])
+        image = {"name": "shot.jpg", "mimeType": "image/jpeg", "buffer": RED}
+        chooser.value.set_files([image])
         expect(card(page, "shot.jpg").locator(".decision")).to_be_in_viewport()
 
 

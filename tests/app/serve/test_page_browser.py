@@ -1,4 +1,4 @@
-"""The page of the service, used by a person: pictures in, answers out."""
+"""The page of the service, used by a person: images in, answers out."""
 
 import base64
 import csv
@@ -11,11 +11,11 @@ from playwright.sync_api import expect
 from app.predictor import Predictor
 from tests.helpers.browser import needs_browser
 from tests.helpers.page_server import answers, card, give, model, visit
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 pytestmark = needs_browser
 PREDICT, MODEL = "**/v1/predict*", "**/v1/model"
-RED, BLUE, GREEN = (picture_bytes(make_picture(9, colour=c)) for c in ("red", "blue", "green"))
+RED, BLUE, GREEN = (image_bytes(make_image(9, colour=c)) for c in ("red", "blue", "green"))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def check_answer(shown, answer):
     )
 
 
-def test_a_dropped_picture_gets_the_models_answer_and_a_heat_map(page, predictor):
+def test_a_dropped_image_gets_the_models_answer_and_a_heat_map(page, predictor):
     page.evaluate("document.body.dispatchEvent(new DragEvent('dragenter', {bubbles: true}))")
     expect(page.locator("body.over")).to_be_attached()
     give(page, ("red.png", RED))
@@ -53,10 +53,10 @@ def test_a_dropped_picture_gets_the_models_answer_and_a_heat_map(page, predictor
     shown = card(page, "red.png")
     check_answer(shown, answer)
     assert page.title() == f"{answer.decision} · Image classifier"
-    heat, picture = shown.locator("img.heat"), shown.get_by_alt_text("red.png")
+    heat, image = shown.locator("img.heat"), shown.get_by_alt_text("red.png")
     expect(heat).to_be_visible()
-    assert heat.bounding_box() == picture.bounding_box()
-    box = picture.bounding_box()
+    assert heat.bounding_box() == image.bounding_box()
+    box = image.bounding_box()
     assert box["width"] / box["height"] == pytest.approx(60 / 48, abs=0.01)
     expect(page.locator("#say")).to_contain_text(f"red.png: {answer.decision},")
 
@@ -74,7 +74,7 @@ def test_files_and_folders_are_dropped_from_the_desktop(page, tmp_path):
     assert page.locator(".card h3").all_inner_texts() == ["a.png", "b.png", "c.png"]
 
 
-def test_a_picture_is_pasted_with_the_keyboard(page, server):
+def test_a_image_is_pasted_with_the_keyboard(page, server):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     page.evaluate(
         """async () => {
@@ -107,7 +107,7 @@ def test_an_example_is_asked_about(page):
     expect(shown.locator(".decision")).to_be_visible()
 
 
-def test_several_pictures_are_counted_and_come_as_csv(page, predictor):
+def test_several_images_are_counted_and_come_as_csv(page, predictor):
     formula, odd = '=HYPERLINK("x"),1.png', "ü, two.png"
     give(page, (formula, RED), ("no.png", b"no picture"), (odd, BLUE), ("g.png", GREEN))
     wrong = card(page, "no.png")
@@ -147,7 +147,7 @@ def test_fields_of_the_csv_cannot_become_formulas_or_more_fields(page):
     assert page.evaluate(numbers) == ["-0.5", "", "false"]
 
 
-def test_sixty_pictures_go_a_few_at_a_time_and_leave_nothing_behind(browser, server):
+def test_sixty_images_go_a_few_at_a_time_and_leave_nothing_behind(browser, server):
     context = {"viewport": {"width": 1200, "height": 900}}
     with visit(browser, server.url, **context) as page:
         page.evaluate(
@@ -166,8 +166,8 @@ def test_sixty_pictures_go_a_few_at_a_time_and_leave_nothing_behind(browser, ser
                 document.getElementById("say"), { childList: true });
             }"""
         )
-        pictures = [picture_bytes(make_picture(i, colour="red")) for i in range(60)]
-        give(page, *((f"{i}.png", data) for i, data in enumerate(pictures)))
+        images = [image_bytes(make_image(i, colour="red")) for i in range(60)]
+        give(page, *((f"{i}.png", data) for i, data in enumerate(images)))
         expect(page.locator(".card[data-state=done]")).to_have_count(60, timeout=20_000)
         assert page.evaluate("[most, running]") == [3, 0]
         expect(page.locator("img.heat")).to_have_count(60)
@@ -219,8 +219,8 @@ def test_thresholds_and_abstention_are_put_in_words(browser, server, rule, share
         assert mark == f"{100 * (RULE | rule)['threshold']:g}%"
 
 
-def test_a_picture_that_the_browser_cannot_show_is_answered_all_the_same(browser, server):
-    heat = picture_bytes(Image.new("RGBA", (40, 20), "red"))
+def test_a_image_that_the_browser_cannot_show_is_answered_all_the_same(browser, server):
+    heat = image_bytes(Image.new("RGBA", (40, 20), "red"))
     data = "data:image/png;base64," + base64.b64encode(heat).decode()
     routes = {PREDICT: answers({"cat": 0.9, "dog": 0.1}, heat_map=data)}
     with visit(browser, server.url, routes) as page:

@@ -13,11 +13,11 @@ from tests.helpers.page_server import (
     refusal,
     visit,
 )
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 pytestmark = needs_browser
 PREDICT, MODEL = "**/v1/predict*", "**/v1/model"
-RED, BLUE, GREEN = (picture_bytes(make_picture(9, colour=c)) for c in ("red", "blue", "green"))
+RED, BLUE, GREEN = (image_bytes(make_image(9, colour=c)) for c in ("red", "blue", "green"))
 
 
 def test_a_file_over_the_limit_is_not_sent(browser, server):
@@ -76,7 +76,7 @@ def test_a_slow_server_is_waited_for_and_said_to_be_slow(browser, server):
         expect(page.locator(".decision")).to_be_visible()
 
 
-def test_a_server_that_goes_and_comes_back_loses_no_picture(page, server):
+def test_a_server_that_goes_and_comes_back_loses_no_image(page, server):
     server.stop()
     try:
         give(page, ("a.png", RED), ("b.png", BLUE))

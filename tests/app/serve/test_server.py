@@ -14,12 +14,12 @@ from app.serve.gate import HEADERS
 from app.serve.settings import STATIC
 from common.files import read_json
 from common.tables import Dataset
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts
 
 NAMES = ["cat", "dog", "owl"]
-PICTURES = [
-    picture_bytes(make_picture(seed, (90, 60), colour), kind)
+IMAGES = [
+    image_bytes(make_image(seed, (90, 60), colour), kind)
     for seed, colour, kind in [(1, "red", "PNG"), (2, "blue", "JPEG"), (3, "green", "WEBP")]
 ]
 
@@ -33,7 +33,7 @@ def service(whole_run):
 
 @pytest.fixture(scope="module")
 def expected(whole_run):
-    return Predictor(whole_run.path("models")).predict(PICTURES, heat_maps=True)
+    return Predictor(whole_run.path("models")).predict(IMAGES, heat_maps=True)
 
 
 def values(item: dict) -> list[float]:
@@ -51,8 +51,8 @@ def same(item: dict, prediction) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_raw_picture_gets_the_predictors_answer(service, expected, number, whole_run):
-    answer = service.post(PICTURES[number], content_type="text/plain")
+def test_a_raw_image_gets_the_predictors_answer(service, expected, number, whole_run):
+    answer = service.post(IMAGES[number], content_type="text/plain")
     assert answer.status_code == 200
     found = answer.json()
     schemas.Answers.model_validate_json(answer.content)
@@ -63,8 +63,8 @@ def test_a_raw_picture_gets_the_predictors_answer(service, expected, number, who
     assert item["heat_map"] is None
 
 
-def test_several_pictures_come_back_in_order(service, expected):
-    answer = service.post(parts(*PICTURES, PICTURES[0]), content_type=MULTIPART)
+def test_several_images_come_back_in_order(service, expected):
+    answer = service.post(parts(*IMAGES, IMAGES[0]), content_type=MULTIPART)
     assert answer.status_code == 200
     for item, prediction in zip(
         answer.json()["predictions"], [*expected, expected[0]], strict=True
@@ -79,7 +79,7 @@ def test_what_comes_together_gets_the_answers_that_it_gets_alone(service, expect
 
     def ask(start):
         for i in range(start, 60, 12):
-            found[i] = service.post(PICTURES[i % 3], "?heat_map=true" if i % 4 == 0 else "")
+            found[i] = service.post(IMAGES[i % 3], "?heat_map=true" if i % 4 == 0 else "")
 
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(12)]
     for thread in threads:
@@ -93,21 +93,21 @@ def test_what_comes_together_gets_the_answers_that_it_gets_alone(service, expect
     assert service.count("classifier_batch_pictures_count") - before < 60  # and batched they were
 
 
-def test_heat_maps_are_layers_of_the_pictures_aspect(service, expected):
-    (item,) = service.post(PICTURES[0], "?heat_map=true").json()["predictions"]
+def test_heat_maps_are_layers_of_the_images_aspect(service, expected):
+    (item,) = service.post(IMAGES[0], "?heat_map=true").json()["predictions"]
     kind, _, data = item["heat_map"].partition(",")
     assert kind == "data:image/png;base64"
-    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-        assert picture.mode == "RGBA" and picture.width / picture.height == pytest.approx(1.5, 0.01)
-        heat = np.asarray(picture)[..., 3]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        assert image.mode == "RGBA" and image.width / image.height == pytest.approx(1.5, 0.01)
+        heat = np.asarray(image)[..., 3]
     assert heat.max() == 255
     row, column = np.unravel_index(expected[0].heat_map.argmax(), (2, 2))
     quarters = [part for half in np.array_split(heat, 2) for part in np.array_split(half, 2, 1)]
     assert np.argmax([part.mean() for part in quarters]) == 2 * row + column
 
 
-def test_a_bad_picture_among_good_ones_costs_itself_alone(service, expected):
-    answer = service.post(parts(PICTURES[0], b"no picture", b""), content_type=MULTIPART)
+def test_a_bad_image_among_good_ones_costs_itself_alone(service, expected):
+    answer = service.post(parts(IMAGES[0], b"no picture", b""), content_type=MULTIPART)
     assert answer.status_code == 200
     schemas.Answers.model_validate_json(answer.content)
     good, other, empty = answer.json()["predictions"]
@@ -133,15 +133,15 @@ def test_the_model_tells_of_itself(service, whole_run):
     assert "per_class" not in found["metrics"] and "accuracy_low" not in found["metrics"]
 
 
-def test_examples_are_test_pictures_of_each_class_in_turn(service, whole_run):
+def test_examples_are_test_images_of_each_class_in_turn(service, whole_run):
     answer = service.client.get("/v1/examples")
     schemas.Examples.model_validate_json(answer.content)
     found = answer.json()["examples"]
     assert [each["label"] for each in found[:3]] == NAMES
     test = Dataset(whole_run.path("dataset/test"))
     first = test.png_at([int(np.flatnonzero(test.label == 1)[0])])
-    picture = service.client.get(found[1]["url"])
-    assert picture.content in first.values() and picture.headers["content-type"] == "image/png"
+    image = service.client.get(found[1]["url"])
+    assert image.content in first.values() and image.headers["content-type"] == "image/png"
     for path, status in {
         f"/examples/{len(found)}": 404, "/examples/-1": 404, "/examples/x": 400,
         "/examples/..%2f..%2fparams.yaml": 404,
@@ -222,7 +222,7 @@ def test_the_server_counts(service, expected):
         "decoded": "classifier_decode_seconds_count",
     }  # fmt: skip
     before = {key: service.count(name) for key, name in names.items()}
-    service.post(PICTURES[0])
+    service.post(IMAGES[0])
     service.post(b"no picture")
     for path in ("/a", "/b", "/static-c"):
         service.client.get(path)

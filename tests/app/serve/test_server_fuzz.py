@@ -8,28 +8,28 @@ import time
 
 from app.serve.errors import STATUSES
 from app.serve.settings import Limits
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, parts, until
 
 COUNT = int(os.environ.get("FUZZ_BODIES", "10000"))
 CONNECTIONS = 4
-SMALL, LARGER = make_picture(1, (16, 16)), make_picture(2, (40, 30), "red")
+SMALL, LARGER = make_image(1, (16, 16)), make_image(2, (40, 30), "red")
 VALID = [
-    picture_bytes(picture, kind, **options)
-    for picture in (SMALL, LARGER)
+    image_bytes(image, kind, **options)
+    for image in (SMALL, LARGER)
     for kind, options in [
         ("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}),
         ("WEBP", {"lossless": True}), ("GIF", {}), ("BMP", {}), ("TIFF", {}), ("AVIF", {}),
-        ("PPM", {}), ("GIF", {"save_all": True, "append_images": [make_picture(3, (16, 16))]}),
+        ("PPM", {}), ("GIF", {"save_all": True, "append_images": [make_image(3, (16, 16))]}),
     ]
 ]  # fmt: skip
-VALID.append(picture_bytes(LARGER.convert("RGBA"), "PNG"))
-VALID.append(picture_bytes(LARGER.convert("P"), "PNG"))
+VALID.append(image_bytes(LARGER.convert("RGBA"), "PNG"))
+VALID.append(image_bytes(LARGER.convert("P"), "PNG"))
 NUMBERS = [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\xff\xff", b"\x80\0\0\0"]
 
 
 def mutated(rng: random.Random) -> bytes:
-    """A picture with some of its bytes changed, cut out, doubled, or joined with another's."""
+    """An image with some of its bytes changed, cut out, doubled, or joined with another's."""
     data = bytearray(rng.choice(VALID))
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
         # Half of the changes are in the first bytes, where the headers are.
@@ -107,7 +107,7 @@ def test_mutated_bodies_get_documented_answers(whole_run):
         seconds = time.monotonic() - start
         assert failures == []
         assert sum(statuses.values()) == COUNT
-        # Some pictures survive their changes; each kind of refusal is met.
+        # Some images survive their changes; each kind of refusal is met.
         assert min(statuses[status] for status in (200, 415, 422)) > COUNT // 50
         until(service.quiet)
         assert service.post(VALID[0]).status_code == 200

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from app.serve.settings import Limits
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, everything, parts, until
 
-GOOD = picture_bytes(make_picture(1, colour="red"))
+GOOD = image_bytes(make_image(1, colour="red"))
 BODY = 300_000
 LIMITS = Limits(
     body_bytes=BODY,
     body_memory=3 * BODY,
-    pictures=3,
+    images=3,
     in_flight=4,
     connections=40,
     header_bytes=4096,
@@ -31,7 +31,7 @@ LIMITS = Limits(
 )
 
 
-def slow_picture() -> bytes:
+def slow_image() -> bytes:
     """Takes about half a second to decode, and no more than a good one to send."""
     stream = io.BytesIO()
     Image.new("RGB", (6000, 6000)).save(stream, "PNG", compress_level=9)
@@ -39,7 +39,7 @@ def slow_picture() -> bytes:
     return stream.getvalue()
 
 
-SLOW = slow_picture()
+SLOW = slow_image()
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_clients_that_do_not_take_their_answers_are_cut(service, last):
         until(lambda: not unsent(), seconds=5)
 
 
-def test_pictures_of_a_request_are_limited(service):
+def test_images_of_a_request_are_limited(service):
     assert service.post(parts(*[GOOD] * 3), content_type=MULTIPART).status_code == 200
     answer = service.post(parts(*[GOOD] * 4), content_type=MULTIPART)
     assert (answer.status_code, code(answer)) == (413, "too_many_pictures")

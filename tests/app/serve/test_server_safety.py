@@ -13,12 +13,12 @@ from PIL import Image
 
 from app.serve.running import SafeFormatter
 from tests.app.serve.test_decoder_pool import BOMB, png, scans
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts, until
 
-GOOD = picture_bytes(make_picture(1, colour="red"))
-JPEG = picture_bytes(make_picture(1, (300, 200)), "JPEG")
-GIF = picture_bytes(make_picture(1), "GIF")
+GOOD = image_bytes(make_image(1, colour="red"))
+JPEG = image_bytes(make_image(1, (300, 200)), "JPEG")
+GIF = image_bytes(make_image(1), "GIF")
 
 
 @pytest.fixture(scope="module")
@@ -154,27 +154,27 @@ HTML = b"<html><script>alert(1)</script></html>"
         (b"%PDF-1.7\n", 415, "not_an_image"),
         (b"http://127.0.0.1/secret.png", 415, "not_an_image"),
         (b"/etc/passwd", 415, "not_an_image"),
-        (picture_bytes(make_picture(1), "TIFF"), 415, "unsupported_format"),
+        (image_bytes(make_image(1), "TIFF"), 415, "unsupported_format"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 415, "unsupported_format"),
     ],
     ids=range(17),
 )  # fmt: skip
-def test_bad_pictures_are_refused(service, data, status, expected):
+def test_bad_images_are_refused(service, data, status, expected):
     answer = service.post(data)
     assert (answer.status_code, code(answer)) == (status, expected)
     assert b"script" not in answer.content and b"passwd" not in answer.content
 
 
-def test_what_hides_behind_a_picture_is_neither_used_nor_given_back(service):
+def test_what_hides_behind_a_image_is_neither_used_nor_given_back(service):
     expected = service.post(JPEG).json()["predictions"]
     for tail in (zipped(), HTML):
         answer = service.post(JPEG + tail, content_type="text/html")
         assert answer.json()["predictions"] == expected
         assert answer.headers["content-type"] == "application/json"
-    frames = [make_picture(seed) for seed in range(50)]
-    many = picture_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    frames = [make_image(seed) for seed in range(50)]
+    many = image_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
     with Image.open(io.BytesIO(many)) as opened:  # its first frame
-        first = picture_bytes(opened.convert("RGB"))
+        first = image_bytes(opened.convert("RGB"))
     assert service.post(many).json()["predictions"] == service.post(first).json()["predictions"]
 
 
@@ -263,6 +263,6 @@ def test_records_of_the_log_cannot_be_forged():
 
 def test_the_lock_on_pixels_is_the_smaller_of_card_and_server(service, whole_run):
     assert service.app.state.worker.predictor.max_pixels == 50_000_000
-    picture = io.BytesIO()
-    Image.new("1", (7072, 7071)).save(picture, "PNG")  # 50.006 megapixels
-    assert code(service.post(picture.getvalue())) == "too_many_pixels"
+    image = io.BytesIO()
+    Image.new("1", (7072, 7071)).save(image, "PNG")  # 50.006 megapixels
+    assert code(service.post(image.getvalue())) == "too_many_pixels"

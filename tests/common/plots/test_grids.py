@@ -12,7 +12,7 @@ from common.plots.grids import (
     contact_sheet,
     thumbnails,
 )
-from tests.helpers.pipeline import picture_bytes
+from tests.helpers.pipeline import image_bytes
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_captions_keep_the_end_of_a_path(path, expected):
 
 
 def test_thumbnails_are_squares_and_plain_where_nothing_decodes(tmp_path):
-    (tmp_path / "wide.png").write_bytes(picture_bytes(Image.new("RGB", (80, 40), "red")))
+    (tmp_path / "wide.png").write_bytes(image_bytes(Image.new("RGB", (80, 40), "red")))
     (tmp_path / "none.png").write_bytes(b"")
     found = thumbnails(tmp_path, ["wide.png", "none.png", "wide.png"], 10_000)
     assert list(found) == ["none.png", "wide.png"]
@@ -46,22 +46,20 @@ def squares(sheet, colour):
     return (pixels == colour).all(axis=2).sum() / TILE**2
 
 
-def test_every_picture_of_a_sheet_is_drawn_whole_and_unscaled(tmp_path):
+def test_every_image_of_a_sheet_is_drawn_whole_and_unscaled(tmp_path):
     colours = {"red": (200, 10, 10), "blue": (10, 10, 200), "green": (10, 150, 10)}
-    pictures = {
-        name: np.full((TILE, TILE, 3), colour, np.uint8) for name, colour in colours.items()
-    }
+    images = {name: np.full((TILE, TILE, 3), colour, np.uint8) for name, colour in colours.items()}
     many = COLUMNS + 3  # does not fit one row
     strips = [
         Strip("one", ["red"], ["a\nb"]),
         Strip("many", ["blue"] * many, [""] * many),
         Strip("two", ["green", "red"], ["c", "d"]),
     ]
-    contact_sheet(tmp_path / "a.png", "title", strips, pictures)
+    contact_sheet(tmp_path / "a.png", "title", strips, images)
     assert squares(tmp_path / "a.png", colours["red"]) == 2
     assert squares(tmp_path / "a.png", colours["blue"]) == many
     assert squares(tmp_path / "a.png", colours["green"]) == 1
-    contact_sheet(tmp_path / "b.png", "title", strips, pictures)
+    contact_sheet(tmp_path / "b.png", "title", strips, images)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 

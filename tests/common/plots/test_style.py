@@ -27,7 +27,7 @@ def test_plots_of_any_number_of_classes_fit_a_page(tmp_path, n):
 @pytest.mark.parametrize(
     "sizes", [[(100, 100)], [(100, 100), (3024, 3024)], [(24, 288), (288, 24), (60, 80)]]
 )
-def test_sizes_and_shapes_of_few_pictures_are_drawn(tmp_path, sizes):
+def test_sizes_and_shapes_of_few_images_are_drawn(tmp_path, sizes):
     width, height = np.array(sizes).T
     sets.sizes(tmp_path / "sizes.png", "title", width, height)
     sets.aspects(tmp_path / "aspects.png", "title", width / height)

@@ -9,7 +9,7 @@ from networks.backbones.build import build_backbone
 from tests.helpers.network_maps import SIZE, layers_of, maps_of, photographs, randomise
 
 APPLICATIONS = keras.applications
-# The smallest member of each family (module of Keras): its constructor, least pictures it takes.
+# The smallest member of each family (module of Keras): its constructor, least images it takes.
 FAMILIES = {
     "convnext": ("ConvNeXtTiny", SIZE),
     "densenet": ("DenseNet121", SIZE),

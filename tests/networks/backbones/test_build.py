@@ -100,7 +100,7 @@ def test_random_weights_follow_the_seed():
 
 
 @pytest.mark.parametrize(("name", "minimum"), [("efficientnet_lite0", 32), ("xception", 71)])
-def test_small_pictures(name, minimum):
+def test_small_images(name, minimum):
     words = rf"split.image_size of at least \[{minimum}, {minimum}\].*Received: \[96, {minimum - 1}"
     with pytest.raises(StageError, match=words):
         build_backbone(name, (96, minimum - 1), weights="none")

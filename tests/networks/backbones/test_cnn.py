@@ -77,7 +77,7 @@ class TestBoth:
             build_backbone(["vgg16", name], SIZE, "imagenet")
 
     def test_it_learns_textures_that_have_one_mean(self, name):
-        """Stripes across, stripes along and a chequerboard; 20 steps, then unseen pictures."""
+        """Stripes across, stripes along and a chequerboard; 20 steps, then unseen images."""
         keras.utils.set_random_seed(1)
         backbone = build_backbone(name, (32, 32), "none")
         pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
@@ -86,8 +86,8 @@ class TestBoth:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-3), loss)
         model.fit(*textures(80, 1), batch_size=16, epochs=4, shuffle=False, verbose=0)
-        pictures, label = textures(60, 2)
-        assert (maps_of(model, pictures).argmax(axis=1) == label).mean() > 0.9
+        images, label = textures(60, 2)
+        assert (maps_of(model, images).argmax(axis=1) == label).mean() > 0.9
 
 
 def textures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -78,7 +78,7 @@ def test_photographs_are_recognised(with_top):
 
 
 def test_features_are_pinned(with_top):
-    """Values of the lossless cat picture; a changed padding or epsilon moves them."""
+    """Values of the lossless cat image; a changed padding or epsilon moves them."""
     side = VARIANTS[with_top.name].size
     maps = keras.Model(with_top.input, with_top.get_layer("top_activation").output)
     features = maps.predict(centre(data.chelsea(), side), verbose=0)[0]

@@ -14,7 +14,7 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json
 from stages.clean import plots
-from tests.helpers.pipeline import ROOT, make_picture, picture_bytes
+from tests.helpers.pipeline import ROOT, image_bytes, make_image
 
 SHARED = ROOT.parent / "shared" / "data"
 
@@ -34,7 +34,7 @@ def result(run):
 
 
 def big(seed):
-    return make_picture(seed, (160, 120))
+    return make_image(seed, (160, 120))
 
 
 def test_every_fault_has_its_reason(run):
@@ -42,21 +42,21 @@ def test_every_fault_has_its_reason(run):
     put(
         run,
         {
-            "cat/good.jpg": picture_bytes(good, "JPEG", quality=95),
+            "cat/good.jpg": image_bytes(good, "JPEG", quality=95),
             "cat/empty.jpg": b"",
             "cat/page.jpg": b"<html></html>",
-            "cat/cut.jpg": picture_bytes(big(2), "JPEG")[:900],
-            "cat/tiny.png": picture_bytes(make_picture(3, (23, 60))),
-            "cat/sliver.png": picture_bytes(make_picture(4, (24 * 13, 24))),
-            "cat/flat.png": picture_bytes(Image.new("RGB", (60, 60), "grey")),
-            "cat/copy.jpg": picture_bytes(good, "JPEG", quality=95),
-            "cat/half.jpg": picture_bytes(good.resize((80, 60)), "JPEG", quality=95),
-            "cat/mirror.jpg": picture_bytes(ImageOps.mirror(big(5)), "JPEG", quality=80),
-            "cat/other.png": picture_bytes(big(5)),
+            "cat/cut.jpg": image_bytes(big(2), "JPEG")[:900],
+            "cat/tiny.png": image_bytes(make_image(3, (23, 60))),
+            "cat/sliver.png": image_bytes(make_image(4, (24 * 13, 24))),
+            "cat/flat.png": image_bytes(Image.new("RGB", (60, 60), "grey")),
+            "cat/copy.jpg": image_bytes(good, "JPEG", quality=95),
+            "cat/half.jpg": image_bytes(good.resize((80, 60)), "JPEG", quality=95),
+            "cat/mirror.jpg": image_bytes(ImageOps.mirror(big(5)), "JPEG", quality=80),
+            "cat/other.png": image_bytes(big(5)),
             "cat/photo.heic": b"\0\0\0\x18ftypheic\0\0\0\0",
-            "dog/dog.png": picture_bytes(big(6)),
-            "dog/both.png": picture_bytes(big(7)),
-            "cat/both.jpg": picture_bytes(big(7), "JPEG", quality=90),
+            "dog/dog.png": image_bytes(big(6)),
+            "dog/both.png": image_bytes(big(7)),
+            "cat/both.jpg": image_bytes(big(7), "JPEG", quality=90),
             "dog/.DS_Store": b"junk",
         },
     )
@@ -95,11 +95,11 @@ def test_flags_are_told_and_reject_nothing(run):
     put(
         run,
         {
-            "cat/a.png": picture_bytes(big(1)),
-            "cat/blurry.png": picture_bytes(ramp),
-            "dog/b.png": picture_bytes(big(2)),
-            "dog/dark.png": picture_bytes(big(3).point(lambda value: value // 5)),
-            "dog/large.png": picture_bytes(make_picture(4, (640, 480))),
+            "cat/a.png": image_bytes(big(1)),
+            "cat/blurry.png": image_bytes(ramp),
+            "dog/b.png": image_bytes(big(2)),
+            "dog/dark.png": image_bytes(big(3).point(lambda value: value // 5)),
+            "dog/large.png": image_bytes(make_image(4, (640, 480))),
         },
     )
     run.clean()
@@ -135,14 +135,14 @@ def test_copies_and_conflicts_are_drawn_side_by_side():
 
 
 def test_the_largest_then_the_least_compressed_is_kept(run):
-    picture = big(1)
+    image = big(1)
     put(
         run,
         {
-            "cat/a.jpg": picture_bytes(picture, "JPEG", quality=60),
-            "cat/b.jpg": picture_bytes(picture, "JPEG", quality=97),
-            "cat/c.png": picture_bytes(picture.resize((120, 90))),
-            "dog/d.png": picture_bytes(big(2)),
+            "cat/a.jpg": image_bytes(image, "JPEG", quality=60),
+            "cat/b.jpg": image_bytes(image, "JPEG", quality=97),
+            "cat/c.png": image_bytes(image.resize((120, 90))),
+            "dog/d.png": image_bytes(big(2)),
         },
     )
     run.clean()
@@ -162,12 +162,12 @@ def test_the_parameters_decide(run, small_params, changes, kept):
     put(
         run,
         {
-            "cat/a.jpg": picture_bytes(big(1), "JPEG"),
-            "cat/a2.jpg": picture_bytes(big(1), "JPEG"),
-            "cat/b.png": picture_bytes(big(1)),
-            "cat/c.png": picture_bytes(big(3)),
-            "dog/d.png": picture_bytes(make_picture(2, (150, 118))),
-            "dog/large.png": picture_bytes(make_picture(9, (140, 134))),
+            "cat/a.jpg": image_bytes(big(1), "JPEG"),
+            "cat/a2.jpg": image_bytes(big(1), "JPEG"),
+            "cat/b.png": image_bytes(big(1)),
+            "cat/c.png": image_bytes(big(3)),
+            "dog/d.png": image_bytes(make_image(2, (150, 118))),
+            "dog/large.png": image_bytes(make_image(9, (140, 134))),
         },
     )
     small_params(**changes)
@@ -187,9 +187,9 @@ def test_conflicts_can_be_kept_in_one_group(run, small_params):
     put(
         run,
         {
-            "cat/1.png": picture_bytes(big(1)),
-            "dog/1.png": picture_bytes(big(1)),
-            "dog/2.png": picture_bytes(big(2)),
+            "cat/1.png": image_bytes(big(1)),
+            "dog/1.png": image_bytes(big(1)),
+            "dog/2.png": image_bytes(big(2)),
         },
     )
     small_params(clean__conflicts="keep")
@@ -201,7 +201,7 @@ def test_conflicts_can_be_kept_in_one_group(run, small_params):
 def test_copies_in_two_given_splits_are_left_to_the_split_stage(run):
     files = {"train/cat/1.png": 1, "train/cat/2.png": 2, "train/dog/3.png": 3}
     files |= {"test/cat/1.png": 1, "test/cat/1b.png": 1, "test/dog/4.png": 4}
-    put(run, {name: picture_bytes(big(seed)) for name, seed in files.items()})
+    put(run, {name: image_bytes(big(seed)) for name, seed in files.items()})
     run.clean()
     kept, told = result(run)
     assert kept == set(files) - {"test/cat/1b.png"}
@@ -211,14 +211,14 @@ def test_copies_in_two_given_splits_are_left_to_the_split_stage(run):
 def test_equal_files_without_detail_are_copies_too(run):
     ramp = Image.linear_gradient("L").resize((60, 60)).point(lambda value: 120 + value // 32)
     for name in ("cat/a.png", "cat/b.png"):
-        put(run, {name: picture_bytes(ramp)})
-    put(run, {"cat/c.png": picture_bytes(big(1)), "dog/d.png": picture_bytes(big(2))})
+        put(run, {name: image_bytes(ramp)})
+    put(run, {"cat/c.png": image_bytes(big(1)), "dog/d.png": image_bytes(big(2))})
     run.clean()
     assert result(run)[1] == {"cat/b.png": ("exact_duplicate", "cat/a.png")}
 
 
 def test_one_class_only_is_an_error_and_leaves_nothing(run):
-    put(run, {"cat/1.png": picture_bytes(big(1)), "cat/2.png": picture_bytes(big(2))})
+    put(run, {"cat/1.png": image_bytes(big(1)), "cat/2.png": image_bytes(big(2))})
     with pytest.raises(StageError, match="two classes at least"):
         run.clean()
     put(run, {"dog/1.png": b"no picture"})
@@ -228,10 +228,10 @@ def test_one_class_only_is_an_error_and_leaves_nothing(run):
 
 
 def test_the_result_does_not_depend_on_names_alone(run, tmp_path):
-    """Renamed files: the same pictures are kept, under their new names."""
+    """Renamed files: the same images are kept, under their new names."""
     seeds = [1, 1, 2, 3, 3, 3]
-    put(run, {f"cat/{i}.png": picture_bytes(big(seed)) for i, seed in enumerate(seeds)})
-    put(run, {"dog/d.png": picture_bytes(big(9))})
+    put(run, {f"cat/{i}.png": image_bytes(big(seed)) for i, seed in enumerate(seeds)})
+    put(run, {"dog/d.png": image_bytes(big(9))})
     run.clean()
     first = tables.read_manifest(run.path("clean/manifest.parquet"))
     for i in range(6):
@@ -243,12 +243,12 @@ def test_the_result_does_not_depend_on_names_alone(run, tmp_path):
 
 
 FAULTS = {
-    "good": lambda i: picture_bytes(make_picture(i, (40, 40))),
-    "copy": lambda i: picture_bytes(make_picture(0, (40, 40))),
+    "good": lambda i: image_bytes(make_image(i, (40, 40))),
+    "copy": lambda i: image_bytes(make_image(0, (40, 40))),
     "empty": lambda i: b"",
     "text": lambda i: b"hello",
-    "cut": lambda i: picture_bytes(make_picture(i, (40, 40)))[:200],
-    "small": lambda i: picture_bytes(make_picture(i, (9, 9))),
+    "cut": lambda i: image_bytes(make_image(i, (40, 40)))[:200],
+    "small": lambda i: image_bytes(make_image(i, (9, 9))),
 }
 
 
@@ -282,7 +282,7 @@ def test_kept_and_rejected_and_junk_are_all_files(run, small_params, files):
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the scraped pictures are not in {SHARED.name}")
-def test_every_fault_of_a_scraped_set_is_found_and_no_good_picture_lost(run):
+def test_every_fault_of_a_scraped_set_is_found_and_no_good_image_lost(run):
     with zipfile.ZipFile(SHARED / "cats_dogs_scraped.zip") as archive:
         archive.extractall(run.path("raw"))
     run.clean()

@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 from common import tables
 from common.params import read_params
 from stages.clean.quality import RULES, add_flags, count_flags, measure
-from tests.helpers.pipeline import ROOT, make_picture
+from tests.helpers.pipeline import ROOT, make_image
 
 LIMITS = read_params(ROOT / "params.yaml").clean.quality
 
@@ -24,7 +24,7 @@ def checkerboard(side, square=1, dark=0, light=255):
     return grey(np.where((y + x) % 2, light, dark))
 
 
-def test_a_flat_picture():
+def test_a_flat_image():
     assert measured(Image.new("RGB", (40, 30), (10, 10, 10))) == {
         "sharpness": 0,
         "brightness": 10,
@@ -75,12 +75,12 @@ def test_colourfulness_is_the_mean_spread_of_the_channels(colours, expected):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 50), (50, 2), (3000, 2)])
-def test_pictures_too_thin_for_a_laplacian_have_no_sharpness(size):
+def test_images_too_thin_for_a_laplacian_have_no_sharpness(size):
     assert measured(Image.linear_gradient("L").resize(size))["sharpness"] == 0
 
 
 def test_sharpness_is_comparable_across_sizes():
-    scene = make_picture(1, (2048, 1536)).filter(ImageFilter.GaussianBlur(4))
+    scene = make_image(1, (2048, 1536)).filter(ImageFilter.GaussianBlur(4))
     found = [
         measured(scene.resize((width, width * 3 // 4), Image.Resampling.LANCZOS))["sharpness"]
         for width in (2048, 1024, 512, 300, 192)
@@ -108,7 +108,7 @@ def rows(*images):
 
 
 def flags_of(*images):
-    """The flags of the first picture among pictures without fault."""
+    """The flags of the first image among images without fault."""
     good = checkerboard(64, 4, 60, 200).convert("RGB")
     good.paste((200, 60, 60), (0, 0, 32, 64))
     table = add_flags(rows(*images, good, good, good), LIMITS)

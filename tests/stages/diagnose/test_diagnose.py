@@ -1,4 +1,4 @@
-"""The stage, on pictures, predictions and embeddings that are made here."""
+"""The stage, on images, predictions and embeddings that are made here."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,14 @@ from common.embeddings import write_embeddings
 from common.errors import StageError
 from common.files import read_json
 from stages.diagnose import __main__ as diagnose
-from tests.helpers.pipeline import SMALL, make_picture, picture_bytes, write_params, write_pictures
+from tests.helpers.pipeline import (
+    PREPROCESSING,
+    SMALL,
+    image_bytes,
+    make_image,
+    write_images,
+    write_params,
+)
 
 SIZES = {"train": 60, "val": 12, "test": 12}
 PLANTED = 7  # row of train with another class's embedding
@@ -25,7 +32,7 @@ def make(folder, n_classes=2, wrong=("test", 3), **changes):
         label = np.arange(n) % n_classes
         rows = [
             {
-                "png": picture_bytes(make_picture(start + i, (32, 32))),
+                "png": image_bytes(make_image(start + i, (32, 32))),
                 "path": f"{names[label[i]]}/{start + i}.png",
                 "image_id": f"{start + i:016x}",
                 "label": int(label[i]),
@@ -33,7 +40,7 @@ def make(folder, n_classes=2, wrong=("test", 3), **changes):
             }
             for i in range(n)
         ]
-        tables.write_dataset(folder / f"dataset/{split}", names, rows)
+        tables.write_dataset(folder / f"dataset/{split}", names, PREPROCESSING, rows)
         seen = label.copy()
         if split == "train":
             seen[PLANTED] = (seen[PLANTED] + 1) % n_classes
@@ -42,7 +49,7 @@ def make(folder, n_classes=2, wrong=("test", 3), **changes):
         if split == "train":
             start += n
             continue
-        sure = 0.6 + 0.3 * np.arange(n) / n  # the first picture is the least sure
+        sure = 0.6 + 0.3 * np.arange(n) / n  # the first image is the least sure
         p = np.repeat((1 - sure)[:, None] / (n_classes - 1), n_classes, axis=1)
         p[np.arange(n), label] = sure
         if wrong and wrong[0] == split:
@@ -122,18 +129,18 @@ def test_without_mistakes_the_sheet_says_so(tmp_path):
         assert np.asarray(image.convert("L")).std() > 5
 
 
-def test_thirty_classes_some_without_test_pictures(tmp_path, capsys):
+def test_thirty_classes_some_without_test_images(tmp_path, capsys):
     found = make(tmp_path, n_classes=30, diagnose__folds=3)
     per_class = found["label_errors"]["per_class"]
     assert [one is None for one in per_class.values()] == [False] * 12 + [True] * 18
     assert found["mistakes"]["test"] == 1
-    # Of 60 training pictures each class has two, of val and test the first twelve one each.
+    # Of 60 training images each class has two, of val and test the first twelve one each.
     assert found["label_errors"]["judged"] == 12 * 4
     assert "no label of 18 class(es) was judged" in capsys.readouterr().err
 
 
 def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
-    found = make(tmp_path, diagnose__label_pictures=40, diagnose__plane_points=20)
+    found = make(tmp_path, diagnose__label_images=40, diagnose__plane_points=20)
     assert found["label_errors"]["judged"] == 40
     assert found["label_errors"]["pictures"] == 84
     assert found["plane"]["points"] == 20
@@ -141,7 +148,7 @@ def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
     assert "among 40 of 84 pictures" in capsys.readouterr().out
 
 
-def test_predictions_of_other_pictures_are_refused(tmp_path):
+def test_predictions_of_other_images_are_refused(tmp_path):
     make(tmp_path)
     (tmp_path / "predictions/val.csv").write_bytes((tmp_path / "predictions/test.csv").read_bytes())
     with pytest.raises(StageError, match=r"val\.csv to hold each picture of .* once"):
@@ -149,7 +156,7 @@ def test_predictions_of_other_pictures_are_refused(tmp_path):
 
 
 def test_a_class_that_cannot_be_judged_is_named(tmp_path, capsys):
-    found = make(tmp_path, diagnose__label_pictures=3, n_classes=30)
+    found = make(tmp_path, diagnose__label_images=3, n_classes=30)
     assert found["label_errors"]["flagged"] == 0
     assert found["label_errors"]["judged"] == 0
     assert found["label_errors"]["linear_accuracy"] is None
@@ -176,7 +183,7 @@ old.to_csv("source/labels.csv", index=False)
 def test_the_readmes_recipe_turns_the_table_into_a_correction(run, recipe, monkeypatch):
     """Of class folders files are moved, of a label table cells are changed; then clean agrees."""
     monkeypatch.chdir(run.folder)
-    write_pictures(run.path("source"), {"007": 6, "008": 6})
+    write_images(run.path("source"), {"007": 6, "008": 6})
     rows = [(f"{label}/{i:03d}.png", label) for label in ("007", "008") for i in range(6)]
     if recipe is TABLE:
         run.path("source/007").rename(run.path("source/a"))

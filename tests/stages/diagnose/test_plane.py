@@ -23,7 +23,7 @@ def test_clusters_stay_together_and_repeats_are_equal():
 
 
 @pytest.mark.parametrize(("n", "channels"), [(4, 1), (4, 3), (5, 40), (12, 2)])
-def test_few_pictures_or_channels_have_a_plane(n, channels):
+def test_few_images_or_channels_have_a_plane(n, channels):
     vectors = np.random.default_rng(0).normal(size=(n, channels)).astype(np.float32)
     found = plane.project(vectors, 1)
     assert found.points.shape == (n, 2)

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import StageError
 from common.files import read_json
-from tests.helpers.pipeline import write_pictures
+from tests.helpers.pipeline import write_images
 
 
 def files_in(folder):
@@ -25,7 +25,7 @@ def zip_of(folder, target):
 
 
 def test_a_folder_arrives_as_it_is_without_junk(run):
-    source = write_pictures(run.path("source"), {"cat": 3, "dog": 2})
+    source = write_images(run.path("source"), {"cat": 3, "dog": 2})
     expected = files_in(source)
     (source / ".DS_Store").write_bytes(b"x")
     (source / "cat" / "Thumbs.db").write_bytes(b"x")
@@ -43,19 +43,19 @@ def test_a_folder_arrives_as_it_is_without_junk(run):
 
 
 def test_names_that_are_no_utf8_become_text(run):
-    pictures = write_pictures(run.path("source"), {"cat": 2, "dog": 2})
-    (pictures / "cat" / "000.png").rename(pictures / "cat" / os.fsdecode(b"caf\x82.png"))
+    images = write_images(run.path("source"), {"cat": 2, "dog": 2})
+    (images / "cat" / "000.png").rename(images / "cat" / os.fsdecode(b"caf\x82.png"))
     run.download()
     assert sorted(files_in(run.path("raw")))[:2] == ["cat/001.png", "cat/café.png"]
     run.clean()
 
 
 def test_links_are_followed_once(run):
-    pictures = write_pictures(run.path("elsewhere"), {"cat": 2, "dog": 2})
+    images = write_images(run.path("elsewhere"), {"cat": 2, "dog": 2})
     run.path("source").mkdir()
-    (run.path("source") / "cat").symlink_to(pictures / "cat")
-    (run.path("source") / "dog").symlink_to(pictures / "dog")
-    (pictures / "dog" / "loop").symlink_to(run.path("source"))
+    (run.path("source") / "cat").symlink_to(images / "cat")
+    (run.path("source") / "dog").symlink_to(images / "dog")
+    (images / "dog" / "loop").symlink_to(run.path("source"))
     run.download()
     assert sorted(files_in(run.path("raw"))) == [
         "cat/000.png",
@@ -67,13 +67,13 @@ def test_links_are_followed_once(run):
 
 @pytest.mark.parametrize("inside_a_folder", [False, True])
 def test_an_archive_is_checked_and_unpacked(run, small_params, inside_a_folder):
-    pictures = write_pictures(run.path("elsewhere"), {"cat": 3, "dog": 2})
+    images = write_images(run.path("elsewhere"), {"cat": 3, "dog": 2})
     run.path("source").mkdir()
-    archive = zip_of(pictures, run.path("source") / "pictures.zip")
+    archive = zip_of(images, run.path("source") / "pictures.zip")
     checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
     small_params(data__sha256=checksum.upper())
     run.download("source" if inside_a_folder else "source/pictures.zip")
-    expected = {f"top/{name}": content for name, content in files_in(pictures).items()}
+    expected = {f"top/{name}": content for name, content in files_in(images).items()}
     assert files_in(run.path("raw")) == expected
     assert read_json(run.path("m/download.json"))["sha256"] == checksum
 
@@ -86,8 +86,8 @@ def nothing_is_left(run):
 
 
 def test_a_wrong_sha256_is_told_and_leaves_nothing(run, small_params):
-    pictures = write_pictures(run.path("source/x"), {"cat": 3, "dog": 2})
-    archive = zip_of(pictures, run.path("source/x.zip"))
+    images = write_images(run.path("source/x"), {"cat": 3, "dog": 2})
+    archive = zip_of(images, run.path("source/x.zip"))
     small_params(data__sha256="0" * 64)
     with pytest.raises(StageError, match=r"Expected data\.sha256 0{64}\. Received: x\.zip with "):
         run.download("source/x.zip")
@@ -109,8 +109,8 @@ def test_an_empty_or_missing_source_is_an_error(run):
 
 
 def test_limits_come_from_the_parameters(run, small_params):
-    pictures = write_pictures(run.path("source/x"), {"cat": 3, "dog": 2})
-    zip_of(pictures, run.path("source/x.zip"))
+    images = write_images(run.path("source/x"), {"cat": 3, "dog": 2})
+    zip_of(images, run.path("source/x.zip"))
     small_params(data__max_files=4)
     with pytest.raises(StageError, match="4"):
         run.download("source/x.zip")
@@ -121,7 +121,7 @@ def test_limits_come_from_the_parameters(run, small_params):
 
 
 def test_an_earlier_result_stays_when_a_new_one_fails(run, small_params):
-    write_pictures(run.path("source"), {"cat": 3, "dog": 2})
+    write_images(run.path("source"), {"cat": 3, "dog": 2})
     run.download()
     before = files_in(run.path("raw"))
     with pytest.raises(StageError):

@@ -88,7 +88,7 @@ def test_counts(folder, report):
     assert report["planted"] == Counter(f.reason for f in report["files"] if f.reason != "kept")
 
 
-def test_every_other_picture_is_whole_and_unlike_the_rest(folder, report):
+def test_every_other_image_is_whole_and_unlike_the_rest(folder, report):
     touched = {path for file in report["files"] for path in (file.path, file.original)}
     sizes, formats, digests = [], Counter(), set()
     for path, digest in hashes(folder).items():
@@ -116,7 +116,7 @@ def test_near_copies(folder, planted):
         copy, original = thumbnail(folder / file.path), thumbnail(folder / file.original)
         copy = copy[:, ::-1] if file.what == "mirrored" else copy
         assert (folder / file.path).read_bytes() != (folder / file.original).read_bytes()
-        # Slightly cropped pictures do not align without a search.
+        # Slightly cropped images do not align without a search.
         assert (copy * original).mean() > (0.6 if "cropped" in file.what else 0.95), file
     assert len({file.what for file in planted["near_duplicate"]}) == 6
 
@@ -163,7 +163,7 @@ def test_broken_files(folder, planted):
         ("RGBA cut-out PNG", ".png", "PNG", "RGBA"),
     ],
 )
-def test_odd_but_good_pictures(folder, planted, what, suffix, encoding, mode):
+def test_odd_but_good_images(folder, planted, what, suffix, encoding, mode):
     (file,) = planted[what]
     with Image.open(folder / file.path) as image:
         image.load()
@@ -181,9 +181,9 @@ def test_odd_but_good_pictures(folder, planted, what, suffix, encoding, mode):
 def test_layouts_fill_any_size(layout, size):
     rng = np.random.default_rng(0)
     for _ in range(3):
-        picture = layout[0](rng, size, draw_brand(rng), Studio(rng).shoot)
-        assert (picture.size, picture.mode) == (size, "RGB")
-        assert np.asarray(picture).std() > 10
+        image = layout[0](rng, size, draw_brand(rng), Studio(rng).shoot)
+        assert (image.size, image.mode) == (size, "RGB")
+        assert np.asarray(image).std() > 10
 
 
 def test_shares_add_up():
@@ -205,7 +205,7 @@ def test_crops_are_varied():
 def test_text_stays_inside_its_area():
     canvas = Canvas.plain((300, 200), (255, 255, 255))
     canvas.write((0.2, 0.3, 0.8, 0.7), "Free shipping on everything", (0, 0, 0))
-    rows, columns = np.nonzero(np.asarray(canvas.picture.convert("L")) < 128)
+    rows, columns = np.nonzero(np.asarray(canvas.image.convert("L")) < 128)
     assert 60 <= columns.min() < columns.max() <= 240
     assert 60 <= rows.min() < rows.max() <= 140
 

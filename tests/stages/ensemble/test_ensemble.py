@@ -144,7 +144,7 @@ def test_what_is_no_member_stops_with_its_name(repository, member, message):
     assert not (repository / "m.json").exists()
 
 
-def test_another_label_of_the_same_picture_is_named(repository):
+def test_another_label_of_the_same_image_is_named(repository):
     found = predictions("test", 0)
     label = found.label.copy()
     label[7] = 1 - label[7]

@@ -101,7 +101,7 @@ def test_the_order_of_the_members_changes_no_weight():
         assert found.tolist() == expected[order].tolist()
 
 
-def test_a_gain_is_counted_in_pictures():
+def test_a_gain_is_counted_in_images():
     truth = np.array([0, 0, 0, 1])
     before = of_truth(0.9, 0.4, 0.4, 0.4)
     after = of_truth(0.4, 0.6, 0.6, 0.4)

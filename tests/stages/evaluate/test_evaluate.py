@@ -11,7 +11,7 @@ from benchmarks.intervals import draw
 from common import tables
 from common.errors import StageError
 from common.files import read_json, write_json
-from tests.helpers.pipeline import Run, write_params
+from tests.helpers.pipeline import PREPROCESSING, Run, write_params
 
 PLOTS = {"confusion", "roc", "pr", "reliability", "coverage", "report", "slices"}
 
@@ -23,7 +23,7 @@ def write_split(folder, name, label, p, group, names):
         {"png": b"", "path": paths[i], "image_id": ids[i], "label": label[i], "group": group[i]}
         for i in range(len(label))
     ]
-    tables.write_dataset(folder / "dataset" / name, names, rows)
+    tables.write_dataset(folder / "dataset" / name, names, PREPROCESSING, rows)
     if name != "train":
         split = tables.Dataset(folder / "dataset" / name)
         tables.write_predictions(folder / f"predictions/{name}.csv", split, p)
@@ -110,7 +110,7 @@ def test_many_classes_have_top_k_and_no_threshold(tmp_path):
     assert decision["classes"] == names
 
 
-def test_classes_without_test_pictures_one_picture_and_a_folded_temperature(tmp_path, capsys):
+def test_classes_without_test_images_one_image_and_a_folded_temperature(tmp_path, capsys):
     sets = sets_of([6, 5, 4])
     sets["test"] = tuple(values[:1] for values in sets["test"])
     run = make(tmp_path, sets, ["a", "b", "c"], temperature=1.7)
@@ -126,7 +126,7 @@ def test_classes_without_test_pictures_one_picture_and_a_folded_temperature(tmp_
     assert pd.read_csv(tmp_path / "evaluation/slices.csv").empty
 
 
-def test_pictures_that_the_manifest_lacks_stop_the_stage(tmp_path):
+def test_images_that_the_manifest_lacks_stop_the_stage(tmp_path):
     run = make(tmp_path, sets_of([5, 5]), ["a", "b"])
     manifest = tables.read_manifest(tmp_path / "clean/manifest.parquet")
     tables.write_manifest(

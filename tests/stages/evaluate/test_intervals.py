@@ -43,7 +43,7 @@ def test_where_nothing_is_wrong_the_interval_is_that_of_the_groups():
 
 
 def test_copies_add_nothing():
-    """Each picture three times, as groups of three: the intervals of the pictures once."""
+    """Each image three times, as groups of three: the intervals of the images once."""
     label, p, group = draw([30, 20], 1.5, 4)
     once = judge(label, p, group).metrics
     thrice = judge(*(np.repeat(values, 3, axis=0) for values in (label, p, group))).metrics
@@ -55,7 +55,7 @@ def test_copies_add_nothing():
 
 
 def test_a_share_of_few_is_the_interval_of_a_binomial():
-    """In one class with single pictures the bootstrap knows nothing that the binomial does not."""
+    """In one class with single images the bootstrap knows nothing that the binomial does not."""
     label = np.zeros(40, int)
     p = np.tile([0.9, 0.1], (40, 1))
     p[:4] = [0.1, 0.9]
@@ -78,7 +78,7 @@ def test_the_order_of_the_ends_and_what_is_undefined():
     assert absent.metrics["accuracy_low"] is not None
 
 
-def test_one_picture_gives_no_error_and_a_wide_interval():
+def test_one_image_gives_no_error_and_a_wide_interval():
     found = judge(np.array([1]), np.array([[0.2, 0.8]]), np.array([0])).metrics
     assert found["accuracy"] == 1
     assert found["accuracy_low"] == pytest.approx(exact_interval(1.0, 1, 0.95)[0])
@@ -104,7 +104,7 @@ def test_shares_by_hand():
     assert (both["value"], both["low"]) == (1, pytest.approx(exact_interval(1.0, 2, 0.95)[0]))
 
 
-# Pictures of each class, distance of the scores, near copies in a group.
+# Images of each class, distance of the scores, near copies in a group.
 SETS = {
     "49:9, .98": ([49, 9], 3.0, 1),
     "49:9, .92": ([49, 9], 2.0, 1),
@@ -116,7 +116,7 @@ COUNTED = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "
 COUNTED += ("f1_weighted", "mcc")
 # Measured with 1,000 sets by benchmarks/intervals.py; with 150 the standard error is about .02.
 LEAST = dict.fromkeys(COUNTED, 0.92) | {"roc_auc": 0.84, "pr_auc": 0.84, "ece": 0.88}
-# Where hard pictures are rare, a small set has none of them, and no interval can know.
+# Where hard images are rare, a small set has none of them, and no interval can know.
 LEAST |= {"loss": 0.76, "brier": 0.72}
 
 

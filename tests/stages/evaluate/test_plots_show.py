@@ -1,4 +1,4 @@
-"""`dvc plots show` on a large test set: counts are plotted, not pictures."""
+"""`dvc plots show` on a large test set: counts are plotted, not images."""
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -16,7 +16,7 @@ def test_counts_of_the_confusion_matrix():
     assert found.to_numpy().tolist() == [["a", "a", 1], ["a", "b", 2], ["b", "a", 1], ["b", "b", 1]]
 
 
-def test_a_hundred_thousand_test_pictures_make_a_small_page(tmp_path):
+def test_a_hundred_thousand_test_images_make_a_small_page(tmp_path):
     project = Project(tmp_path)
     project.call("git", "init", "-q", ".")
     project.call("dvc", "init", "-q")

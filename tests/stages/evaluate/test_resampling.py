@@ -37,7 +37,7 @@ def test_each_pass_gives_the_same_and_other_seeds_give_others(monkeypatch):
     assert (all_weights(one) != all_weights(other)).any()
 
 
-def test_many_pictures_come_in_parts_that_fit(monkeypatch):
+def test_many_images_come_in_parts_that_fit(monkeypatch):
     monkeypatch.setattr("stages.evaluate.resampling.VALUES", 70)
     parts = list(Resamples(LABEL, GROUP, 25, 0))
     assert [part.shape for part in parts] == [(7, 10), (7, 10), (7, 5)]

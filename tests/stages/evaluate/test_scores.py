@@ -21,7 +21,7 @@ def draw(n, n_classes, seed, decimals=2):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 5), st.integers(0, 10**6))
-def test_whole_weights_are_repeated_pictures(n_classes, seed):
+def test_whole_weights_are_repeated_images(n_classes, seed):
     y_true, p = draw(40, n_classes, seed)
     weights = np.random.default_rng(seed).integers(0, 4, (40, 3))
     weights[:n_classes] += 1

@@ -49,7 +49,7 @@ def test_equal_sizes_are_one_slice():
     assert sizes == {"100 px": 5, "200 px": 1}
 
 
-def test_what_holds_for_all_pictures_is_no_slice():
+def test_what_holds_for_all_images_is_no_slice():
     same = manifest([f"a/{i}" for i in range(4)], [10] * 4)
     assert slices.assign(same, np.array([0, 1, 0, 1])) == {}
     empty = slices.by_slice(np.ones(4, bool), {}, None, 0.95, 1)
@@ -62,7 +62,7 @@ def test_worst_first_with_intervals_and_small_ones_left_out():
     resamples = Resamples(LABEL, np.arange(8), 200, 0)
     found = slices.by_slice(right, slices.assign(TABLE, LABEL), resamples, 0.95, 3)
     assert found["accuracy"].is_monotonic_increasing
-    assert not (found["kind"] == "size").any()  # two pictures each
+    assert not (found["kind"] == "size").any()  # two images each
     first = found.iloc[0]
     assert (first["n"], first["wrong"]) == (3, 1)
     assert first["accuracy"] == pytest.approx(2 / 3)

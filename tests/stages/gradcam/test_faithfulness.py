@@ -11,7 +11,7 @@ from stages.gradcam.faithfulness import (
     RANDOM,
     areas,
     canvases,
-    choose_pictures,
+    choose_images,
     compare,
     judge,
     measure,
@@ -21,7 +21,7 @@ from tests.networks.test_cam import corner_classifier
 
 
 class Corner:
-    """An explainer without a dataset: pictures that are white in the upper left quarter."""
+    """An explainer without a dataset: images that are white in the upper left quarter."""
 
     def __init__(self, n, methods=("truth",)):
         self.backbone, self.head = corner_classifier()
@@ -30,7 +30,7 @@ class Corner:
         self.all = np.full((n, 16, 16, 3), 40, np.uint8)
         self.all[:, :8, :8] = 255
 
-    def pictures(self, rows):
+    def images(self, rows):
         for start in range(0, len(rows), 3):
             yield rows[start : start + 3], self.all[rows[start : start + 3]]
 
@@ -80,7 +80,7 @@ def test_deleting_the_corner_drops_the_score_at_once():
     assert set(curves) == {"truth", RANDOM, CENTRE}
     deletion, insertion = curves["truth"]
     assert deletion.shape == (2, 11)
-    mean = np.rint(255 / 4 + 40 * 3 / 4) / 255  # of the picture, which covers it
+    mean = np.rint(255 / 4 + 40 * 3 / 4) / 255  # of the image, which covers it
     # After 10 and 20 % of the pixels 40 and 80 % of the corner are gone; after 30 % all of it.
     gone = np.array([0, 0.4, 0.8, *[1] * 8])
     expected = probability(1 - gone + gone * mean)
@@ -178,13 +178,13 @@ def test_a_map_without_sense_is_rarely_called_better():
     assert wrong <= 5 + 3 * (200 * 0.025 * 0.975) ** 0.5
 
 
-def test_pictures_are_chosen_evenly_over_classes_and_copies_once():
+def test_images_are_chosen_evenly_over_classes_and_copies_once():
     label = np.array([0] * 50 + [1] * 3 + [2] * 7)
     group = np.arange(60)
-    group[53:] = 53  # all of class 2 are copies of one picture
-    rows = choose_pictures(label, group, 9, seed=4)
-    assert rows == sorted(set(rows)) == choose_pictures(label, group, 9, seed=4)
+    group[53:] = 53  # all of class 2 are copies of one image
+    rows = choose_images(label, group, 9, seed=4)
+    assert rows == sorted(set(rows)) == choose_images(label, group, 9, seed=4)
     assert np.bincount(label[rows]).tolist() == [5, 3, 1]
-    assert rows != choose_pictures(label, group, 9, seed=5)
-    assert choose_pictures(label, group, 0, seed=4) == []
-    assert len(choose_pictures(label, group, 1000, seed=4)) == 54
+    assert rows != choose_images(label, group, 9, seed=5)
+    assert choose_images(label, group, 0, seed=4) == []
+    assert len(choose_images(label, group, 1000, seed=4)) == 54

@@ -1,4 +1,4 @@
-"""Which pictures are explained, for which classes, and under which names they are drawn."""
+"""Which images are explained, for which classes, and under which names they are drawn."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from tests.networks.test_cam import corner_classifier
 NAMES = ["dark", "light"]
 
 
-class Pictures:
+class Images:
     """An explainer of the corner's model without a dataset: half of the corners are white."""
 
     methods = ("gradcam", "eigencam")
@@ -23,7 +23,7 @@ class Pictures:
         self.see = viewer(*corner_classifier(), None)
         self.asked = []
 
-    def pictures(self, rows):
+    def images(self, rows):
         for row in rows:
             yield [row], self.all[[row]]
 
@@ -52,22 +52,22 @@ def test_right_ones_are_spread_over_confidence_and_wrong_ones_are_the_surest():
 
 
 def test_two_classes_are_both_explained():
-    explainer, table = Pictures(4), predictions()
+    explainer, table = Images(4), predictions()
     found = galleries.explain(explainer, NAMES, table, [3, 0], 0.5)
     assert explainer.asked == [[1], [0], [0], [1]]  # the predicted class, then the other
     assert len(galleries.headings(NAMES)) == len(found[0].drawn.tiles) == 4
-    picture, heat, over, other = found[0].drawn.tiles
-    assert np.array_equal(picture, explainer.all[3])
+    image, heat, over, other = found[0].drawn.tiles
+    assert np.array_equal(image, explainer.all[3])
     assert found[0].heat[:2, :2].max() == 1
     assert np.array_equal(heat, coloured(found[0].heat, (16, 16)))
-    assert np.array_equal(over, overlay(picture, found[0].heat, 0.5))
-    assert np.array_equal(other, picture)  # nothing speaks for darkness
+    assert np.array_equal(over, overlay(image, found[0].heat, 0.5))
+    assert np.array_equal(other, image)  # nothing speaks for darkness
     assert (found[1].heat == 0).all()
     assert [item.drawn.caption for item in found] == ["light: 70.0%", "dark: 80.0%"]
 
 
 def test_more_classes_are_explained_by_the_answer_alone():
-    explainer = Pictures(4)
+    explainer = Images(4)
     table = predictions().assign(p_third=0.0)
     found = galleries.explain(explainer, [*NAMES, "third"], table, [1], 0.5)
     assert explainer.asked == [[1]]
@@ -75,15 +75,15 @@ def test_more_classes_are_explained_by_the_answer_alone():
     assert found[0].drawn.caption == "light: 90.0%, wrong, is dark"
 
 
-def test_methods_are_laid_over_the_same_picture():
-    (row,) = galleries.compare(Pictures(4), NAMES, predictions(), [2], 0.5)
+def test_methods_are_laid_over_the_same_image():
+    (row,) = galleries.compare(Images(4), NAMES, predictions(), [2], 0.5)
     assert len(row.tiles) == 3
     assert [tile.shape for tile in row.tiles] == [(16, 16, 3)] * 3
 
 
 @pytest.mark.parametrize("n_classes", [2, 9])
-def test_a_page_for_each_class_that_has_pictures_and_a_summary(tmp_path, n_classes):
-    explainer, table = Pictures(4), predictions()
+def test_a_page_for_each_class_that_has_images_and_a_summary(tmp_path, n_classes):
+    explainer, table = Images(4), predictions()
     names = [*NAMES, *(f"class {index}" for index in range(n_classes - 2))]
     table = table.assign(**{f"p_{name}": 0.0 for name in names[2:]})
     chosen = {name: galleries.choose_rows(table, name, 2) for name in names}

@@ -12,7 +12,7 @@ def tiles(count, size=(60, 90)):
 
 
 @pytest.mark.parametrize(("count", "n_tiles"), [(1, 3), (7, 4), (30, 3)])
-def test_galleries_of_few_and_of_many_pictures_fit_a_page(tmp_path, count, n_tiles):
+def test_galleries_of_few_and_of_many_images_fit_a_page(tmp_path, count, n_tiles):
     rows = [Row(tiles(n_tiles), f"caption {index}") for index in range(count)]
     headings = [f"heading {index}" for index in range(n_tiles)]
     plots.gallery(tmp_path / "page.png", "title\nmore", headings, rows)

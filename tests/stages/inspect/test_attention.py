@@ -160,7 +160,7 @@ def test_the_drawings_are_those_that_the_attention_allows(
         with Image.open(tmp_path / "one" / file) as image:
             assert min(image.size) >= 150
     if "channels.png" in files:
-        assert asked[-3:] == [4, 4, 3]  # all 11 pictures, a few at a time
+        assert asked[-3:] == [4, 4, 3]  # all 11 images, a few at a time
 
 
 def test_few_and_many_classes_of_channel_weights_fit_a_page(tmp_path):

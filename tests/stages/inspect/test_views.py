@@ -1,4 +1,4 @@
-"""The picture of augmented samples, and the warning where there are none."""
+"""The image of augmented samples, and the warning where there are none."""
 
 import numpy as np
 import pytest
@@ -18,12 +18,12 @@ PIXELS = np.broadcast_to(np.array([30, 90, 210.0])[:, None, None, None], (3, 8, 
 
 def drawn(augment, tuned):
     label = np.arange(3)
-    title, pictures, captions = samples(PIXELS.astype(np.float32), label, NAMES, augment, tuned, 1)
-    assert len(pictures) == len(captions)
-    assert {(picture.shape, picture.dtype.name) for picture in pictures} == {((8, 12, 3), "uint8")}
-    np.testing.assert_array_equal(pictures[:3], PIXELS)
+    title, images, captions = samples(PIXELS.astype(np.float32), label, NAMES, augment, tuned, 1)
+    assert len(images) == len(captions)
+    assert {(image.shape, image.dtype.name) for image in images} == {((8, 12, 3), "uint8")}
+    np.testing.assert_array_equal(images[:3], PIXELS)
     assert captions[:3] == ["plain"] * 3
-    return title, pictures[3:], captions[3:]
+    return title, images[3:], captions[3:]
 
 
 def test_cached_views_are_as_many_as_there_are():
@@ -49,20 +49,20 @@ def test_a_tuned_backbone_sees_new_draws_whatever_the_views():
 
 
 def test_captions_of_mixtures_name_the_shares_that_are_in_the_pixels():
-    _, pictures, captions = drawn(MIXED, tuned=True)
+    _, images, captions = drawn(MIXED, tuned=True)
     assert len(captions) == 7 * 3
     values = {"cat": 30, "dog": 90, "a rath… class": 210}
     kinds = []
-    for picture, caption in zip(pictures[-6:], captions[-6:], strict=True):
+    for image, caption in zip(images[-6:], captions[-6:], strict=True):
         kind, parts = caption.split(": ")
         kinds.append(kind)
         shares = dict(part.split(" ", 1)[::-1] for part in parts.split("\n+ "))
         known = {name: value for name, value in values.items() if name in shares}
         assert set(known) == set(shares), shares
         expected = sum(float(share) * known[name] for name, share in shares.items())
-        assert picture.mean() == pytest.approx(expected, abs=3)
+        assert image.mean() == pytest.approx(expected, abs=3)
         if kind == "cutmix":
-            assert set(np.unique(picture)) <= set(values.values())
+            assert set(np.unique(image)) <= set(values.values())
     assert kinds == ["mixup"] * 3 + ["cutmix"] * 3
     assert any("\n+ " in caption for caption in captions)
 
@@ -73,7 +73,7 @@ def test_shares_are_told_largest_first():
     assert shares_text(np.array([0.002, 0, 0.998]), NAMES).count("\n") == 0
 
 
-def test_the_picture_has_a_row_more_for_each_mixture(whole_run, tmp_path):
+def test_the_image_has_a_row_more_for_each_mixture(whole_run, tmp_path):
     train, heights = tables.Dataset(whole_run.path("dataset/train")), []
     for augment in (FLIP, MIXED.model_copy(update={"cutmix": 0.0}), MIXED):
         draw_views(tmp_path / "views.png", train, augment, 2, 1)
@@ -101,7 +101,7 @@ def test_one_view_of_a_frozen_backbone_leaves_out_augmentation(
     assert found.startswith("extract: warning: " + expected) if expected else found == ""
 
 
-def test_every_step_that_changes_a_picture_is_known():
+def test_every_step_that_changes_a_image_is_known():
     everything = {name: 0.1 for name in type(STILL).model_fields if name not in ("views", "flip")}
     every = STILL.model_copy(update=everything | {"flip": True})
     assert chosen_steps(STILL) == []

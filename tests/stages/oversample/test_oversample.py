@@ -84,7 +84,7 @@ def test_balanced_weights_by_hand():
     assert found @ [6, 3, 1] == pytest.approx(10)
 
 
-def test_smote_needs_a_second_picture_of_each_class():
+def test_smote_needs_a_second_image_of_each_class():
     with pytest.raises(StageError, match=r"at least 2 .* smote, .*Received: 1 of 2 classes"):
         rows_of([0, 0, 0, 1, 2], "smote")
     assert rows_of([0, 1], "smote").tolist() == [0, 1]

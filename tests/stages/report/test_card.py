@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 
 from stages.report import __main__ as report
 from stages.report.card import inline
-from tests.helpers.pipeline import make_picture
+from tests.helpers.pipeline import make_image
 from tests.helpers.report_inputs import CLASSES, METRICS, write_inputs, write_tables
 
 
@@ -85,8 +85,8 @@ def test_its_code_runs_and_gives_the_models_probabilities(whole_run, tmp_path, m
     report.main([*words, f"--model={whole_run.path('models/classifier')}"])
     code = re.search(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), re.DOTALL)[1]
     (tmp_path / "classifier").symlink_to(whole_run.path("models/classifier"))
-    picture = make_picture(3, (64, 64), "red")
-    picture.save(tmp_path / "picture.jpg", quality=95)
+    image = make_image(3, (64, 64), "red")
+    image.save(tmp_path / "picture.jpg", quality=95)
     capsys.readouterr()
     names = {}
     exec(code, names)

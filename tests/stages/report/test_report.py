@@ -204,7 +204,7 @@ def test_the_lock_counts_without_the_reports_own_entry(tmp_path):
     assert environment.lock_hash(path) != expected
 
 
-def test_pictures_fit_into_the_limit(tmp_path):
+def test_images_fit_into_the_limit(tmp_path):
     sizes = [(1700, 300), (1500, 300), (300, 200)]
     files = [drawing(tmp_path / f"{i}.png", *size, noise=True) for i, size in enumerate(sizes)]
     free, left = images.embed(tmp_path, files)

@@ -55,7 +55,7 @@ def overflow(page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
-def test_it_fits_shows_all_pictures_and_asks_for_nothing(page, url):
+def test_it_fits_shows_all_images_and_asks_for_nothing(page, url):
     assert overflow(page) <= 0
     count = page.locator("img").count()
     assert count == 7
@@ -69,7 +69,7 @@ def test_it_fits_shows_all_pictures_and_asks_for_nothing(page, url):
 
 
 def test_the_policy_is_in_force(page):
-    """A picture from elsewhere, a script or a style put into the page must not get through."""
+    """An image from elsewhere, a script or a style put into the page must not get through."""
     page.evaluate(
         "document.body.insertAdjacentHTML('beforeend', "
         '\'<img src="https://example.invalid/x.png"><p id="x" style="color: red">x</p>\')'
@@ -133,5 +133,5 @@ def test_the_first_number_is_the_largest_text_on_the_first_screen(page, screen):
 def test_it_prints(browser, url):
     opened = browser.new_page()
     opened.goto(url)
-    assert len(opened.pdf()) > 100_000  # with its pictures
+    assert len(opened.pdf()) > 100_000  # with its images
     opened.close()

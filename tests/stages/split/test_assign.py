@@ -27,7 +27,7 @@ def counts(frame, split):
     return pd.crosstab(frame["label"], split)[["train", "val", "test"]].to_numpy().tolist()
 
 
-def test_fractions_are_exact_where_no_picture_has_a_copy():
+def test_fractions_are_exact_where_no_image_has_a_copy():
     frame = table(["a"] * 100 + ["b"] * 20)
     split = assign_splits(frame, val=0.15, test=0.2, seed=1)
     assert counts(frame, split) == [[65, 15, 20], [13, 3, 4]]
@@ -63,7 +63,7 @@ def test_given_splits_are_kept_and_missing_ones_come_out_of_train():
     assert counts(frame, split) == [[12, 3, 5], [12, 3, 5]]
 
 
-def test_too_few_pictures_are_counted():
+def test_too_few_images_are_counted():
     frame = table(["a"] * 30 + ["b"] * 2)
     with pytest.raises(StageError, match=r"class 'b': expected at least 3 .*Received: 2"):
         assign_splits(frame, 0.15, 0.15, 1)
@@ -123,7 +123,7 @@ def test_groups_never_cross_and_counts_are_exact_to_one_group(sizes, val, test, 
 
 
 def hashed(n, start=0, label="a"):
-    """Distinct pictures with ids and groups that no other call with another `start` repeats."""
+    """Distinct images with ids and groups that no other call with another `start` repeats."""
     ids = [hashlib.sha256(f"{start + i}".encode()).hexdigest()[:16] for i in range(n)]
     return table([label] * n, list(range(start, start + n))).assign(image_id=ids)
 
@@ -138,7 +138,7 @@ def test_a_stable_place_is_what_the_hash_says():
     assert ((split == "test") == (without_val == "test")).all()
 
 
-def test_a_hundred_new_pictures_move_none_of_ten_thousand():
+def test_a_hundred_new_images_move_none_of_ten_thousand():
     frame = pd.concat([hashed(6000), hashed(4000, 10_000, "b")], ignore_index=True)
     more = pd.concat([frame, hashed(60, 20_000), hashed(40, 30_000, "b")], ignore_index=True)
     before = assign_splits(frame, 0.15, 0.2, 1, "stable")

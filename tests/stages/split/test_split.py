@@ -9,10 +9,10 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png, load_pixels
-from tests.helpers.pipeline import make_picture, picture_bytes, write_pictures
+from tests.helpers.pipeline import image_bytes, make_image, write_images
 
 
-def test_every_picture_stands_in_one_split_resized_as_serving_will_do_it(whole_run):
+def test_every_image_stands_in_one_split_resized_as_serving_will_do_it(whole_run):
     manifest = tables.read_manifest(whole_run.path("clean/manifest.parquet"))
     found = {name: tables.Dataset(whole_run.path("dataset") / name) for name in tables.SPLITS}
     paths = [path for split in found.values() for path in split.path]
@@ -22,7 +22,7 @@ def test_every_picture_stands_in_one_split_resized_as_serving_will_do_it(whole_r
         raw = (whole_run.path("raw") / test.path[row]).read_bytes()
         expected = load_pixels(raw, (64, 64), "stretch", 10_000_000)
         assert np.array_equal(decode_png(png), np.asarray(expected))
-    assert read_json(whole_run.path("dataset/class_names.json")) == ["cat", "dog", "owl"]
+    assert tables.Dataset(whole_run.path("dataset/val")).class_names == ["cat", "dog", "owl"]
     counted = read_json(whole_run.path("m/split.json"))
     assert counted["train"]["per_class"] == {"cat": 28, "dog": 14, "owl": 8}
     assert counted["val"]["per_class"] == {"cat": 6, "dog": 3, "owl": 2}
@@ -32,7 +32,7 @@ def test_every_picture_stands_in_one_split_resized_as_serving_will_do_it(whole_r
 
 
 def test_image_size_is_height_then_width(run, small_params):
-    write_pictures(run.path("raw"), {"cat": 4, "dog": 4})
+    write_images(run.path("raw"), {"cat": 4, "dog": 4})
     small_params(split__image_size=[32, 48])
     run.clean()
     run.split()
@@ -41,12 +41,12 @@ def test_image_size_is_height_then_width(run, small_params):
 
 
 def leaking(run):
-    """A train picture returns, re-encoded, in the given test."""
+    """A train image returns, re-encoded, in the given test."""
     for split, start in (("train", 0), ("val", 1), ("test", 2)):
-        write_pictures(run.path("raw") / split, {"cat": 4, "dog": 4}, start)
-    copy = make_picture(77, (160, 120))
-    (run.path("raw/train/cat/leak.png")).write_bytes(picture_bytes(copy))
-    (run.path("raw/test/cat/leak.jpg")).write_bytes(picture_bytes(copy, "JPEG", quality=90))
+        write_images(run.path("raw") / split, {"cat": 4, "dog": 4}, start)
+    copy = make_image(77, (160, 120))
+    (run.path("raw/train/cat/leak.png")).write_bytes(image_bytes(copy))
+    (run.path("raw/test/cat/leak.jpg")).write_bytes(image_bytes(copy, "JPEG", quality=90))
 
 
 @pytest.mark.parametrize(("leakage", "n_train"), [("drop_train", 8), ("allow", 9)])
@@ -81,12 +81,12 @@ def test_leaks_can_be_an_error(run, small_params):
 
 
 def test_grouped_near_copies_stay_together(run, small_params):
-    write_pictures(run.path("raw"), {"cat": 12, "dog": 12})
+    write_images(run.path("raw"), {"cat": 12, "dog": 12})
     for i in range(4):
-        picture = make_picture([5, i], (160, 120))
+        image = make_image([5, i], (160, 120))
         for size in (160, 120, 80):
             path = run.path("raw/cat") / f"series_{i}_{size}.png"
-            path.write_bytes(picture_bytes(picture.resize((size, size * 3 // 4))))
+            path.write_bytes(image_bytes(image.resize((size, size * 3 // 4))))
     small_params(clean__near_duplicates="group")
     run.clean()
     run.split()
@@ -100,8 +100,8 @@ def test_grouped_near_copies_stay_together(run, small_params):
     assert len(place) == 36
 
 
-def test_too_few_pictures_leave_no_partial_output(run):
-    write_pictures(run.path("raw"), {"cat": 9, "dog": 2})
+def test_too_few_images_leave_no_partial_output(run):
+    write_images(run.path("raw"), {"cat": 9, "dog": 2})
     run.clean()
     with pytest.raises(StageError, match="class 'dog': expected at least 3"):
         run.split()
@@ -110,7 +110,7 @@ def test_too_few_pictures_leave_no_partial_output(run):
 
 
 def test_raw_files_that_changed_after_cleaning_are_named(run):
-    write_pictures(run.path("raw"), {"cat": 9, "dog": 9})
+    write_images(run.path("raw"), {"cat": 9, "dog": 9})
     run.clean()
     (run.path("raw/cat/003.png")).write_bytes(b"gone")
     with pytest.raises(StageError, match=r"cat/003\.png as the clean stage saw it"):
@@ -118,8 +118,8 @@ def test_raw_files_that_changed_after_cleaning_are_named(run):
     assert not run.path("dataset").exists()
 
 
-def test_stable_keeps_old_pictures_where_they_were(run, small_params):
-    write_pictures(run.path("raw"), {"cat": 30, "dog": 30})
+def test_stable_keeps_old_images_where_they_were(run, small_params):
+    write_images(run.path("raw"), {"cat": 30, "dog": 30})
     small_params(split__assign="stable")
     places = []
     for _ in range(2):
@@ -127,7 +127,7 @@ def test_stable_keeps_old_pictures_where_they_were(run, small_params):
         run.split()
         found = {name: tables.Dataset(run.path("dataset") / name) for name in tables.SPLITS}
         places.append({path: name for name, split in found.items() for path in split.path})
-        write_pictures(run.path("raw/more"), {"cat": 5, "dog": 9}, start=9)
+        write_images(run.path("raw/more"), {"cat": 5, "dog": 9}, start=9)
     assert len(places[0]) == 60
     assert len(places[1]) == 74
     assert places[1] | places[0] == places[1]

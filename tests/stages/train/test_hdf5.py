@@ -55,7 +55,7 @@ def assert_comes_back(folder, backbone, head):
     opened = keras.saving.load_model(path)
     expected = model.predict(PIXELS, verbose=0)
     np.testing.assert_array_equal(opened.predict(PIXELS, verbose=0), expected)
-    assert np.ptp(expected, axis=0).max() > 1e-3  # pictures differ, so that equal is no accident
+    assert np.ptp(expected, axis=0).max() > 1e-3  # images differ, so that equal is no accident
     assert [layer.name for layer in opened.layers[-2:]] == ["backbone", "head"]
     return opened
 

@@ -16,7 +16,7 @@ from networks.runtime import configure
 from stages.train.fitting import fit
 from stages.train.schedules import build_optimizer
 from stages.train.tuning import TunedNetwork, depth_factors, tune, tuning_settings, warmup_epochs
-from tests.helpers.pipeline import COLOURS, make_picture
+from tests.helpers.pipeline import COLOURS, PREPROCESSING, make_image
 from tests.helpers.training_sets import PLAIN, TRAIN
 
 SIDE, N = 64, 24
@@ -30,7 +30,7 @@ def dataset(tmp_path_factory):
     names = ["cat", "dog"]
     rows = [
         {
-            "png": encode_png(make_picture([5, i], (SIDE, SIDE), COLOURS[names[i % 2]])),
+            "png": encode_png(make_image([5, i], (SIDE, SIDE), COLOURS[names[i % 2]])),
             "path": f"{i}.png",
             "image_id": f"{i:016x}",
             "label": i % 2,
@@ -38,7 +38,7 @@ def dataset(tmp_path_factory):
         }
         for i in range(N)
     ]
-    tables.write_dataset(folder, names, rows)
+    tables.write_dataset(folder, names, PREPROCESSING, rows)
     return tables.Dataset(folder)
 
 
@@ -158,7 +158,7 @@ def test_factors_scale_the_step_and_the_weight_decay(optimizer, decay):
 
 
 def test_augmentation_and_mixing_act_in_training_alone():
-    """The augmenter adds 1, the mixer swaps the two pictures with labels and weights."""
+    """The augmenter adds 1, the mixer swaps the two images with labels and weights."""
     backbone = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.Identity()])
     head = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.Flatten(), logit_of_two()])
     seen = []

@@ -199,7 +199,7 @@ def test_settings_as_typed():
             parse_settings([word])
 
 
-# Each recipe with each variant, from pictures to Grad-CAM, random weights, one step.
+# Each recipe with each variant, from images to Grad-CAM, random weights, one step.
 
 SIZE = 75  # px; Xception needs 71
 KEPT = {"advertising": 22, "other": 8}  # 16 and 6 of them in train: a batch of 32 when balanced
@@ -213,7 +213,7 @@ REDUCED = {
     "model.weights": "none",
     "train.epochs": 1,
     "gradcam.per_class": 1,
-    "gradcam.faithfulness_pictures": 1,
+    "gradcam.faithfulness_images": 1,
     "compute.threads": THREADS,
 }
 ATTENTION = {"pool": keras.layers.Softmax, "mha": keras.layers.MultiHeadAttention,
@@ -222,7 +222,7 @@ ATTENTION = {"pool": keras.layers.Softmax, "mha": keras.layers.MultiHeadAttentio
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """Some pictures of the sample: downloaded, cleaned and split."""
+    """Some images of the sample: downloaded, cleaned and split."""
     folder = tmp_path_factory.mktemp("recipes")
     params = write_params(
         folder / "params.yaml", split__image_size=[SIZE, SIZE], data__source="sample"
@@ -255,7 +255,7 @@ def finished(request, base, tmp_path):
     keras.backend.clear_session()
 
 
-def test_a_recipe_runs_from_pictures_to_explanations(finished):
+def test_a_recipe_runs_from_images_to_explanations(finished):
     params, run = finished
     sampling = pd.read_parquet(run.path("sampling.parquet"))
     assert len(sampling) <= params.train.batch_size  # one step, that is

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from common.files import read_json
 from tests.helpers.dvc_project import DVC_STAGES, copy_project
-from tests.helpers.pipeline import SMALL, write_params, write_pictures
+from tests.helpers.pipeline import SMALL, write_images, write_params
 
 TINY = """
 about: A head without attention, in two variants.
@@ -34,14 +34,14 @@ settings: {model.weights: "nothing, here.h5"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project with recipes of its own, and pictures that git ignores."""
+    """A copy of the project with recipes of its own, and images that git ignores."""
     made = copy_project(tmp_path_factory.mktemp("project") / "copy")
     for path in (made.folder / "recipes").glob("*.yaml"):
         path.unlink()
     (made.folder / "recipes/a_sum.yaml").write_text(A_SUM)
     (made.folder / "recipes/broken.yaml").write_text(BROKEN)
     (made.folder / "recipes/tiny.yaml").write_text(TINY)
-    write_pictures(made.folder / "data/source", {"cat": 24, "dog": 12})
+    write_images(made.folder / "data/source", {"cat": 24, "dog": 12})
     changes = {"model__weights": "none", "train__epochs": 1}
     write_params(made.folder / "params.yaml", **(SMALL | changes))
     made.commit("start")

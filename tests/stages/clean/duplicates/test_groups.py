@@ -103,7 +103,7 @@ def test_different_photographs_stay_apart(photos):
     assert group(photos) == list(range(len(photos)))
 
 
-def test_a_part_of_a_picture_is_not_a_copy(photos):
+def test_a_part_of_a_image_is_not_a_copy(photos):
     assert group([photos[2], cropped(photos[2], 0.2, 0.2, 0.2, 0.2)]) == [0, 1]
 
 
@@ -134,13 +134,13 @@ def test_copies_too_faint_to_tell_stay_apart(photos):
     assert group([faint, faint, saved(faint, 95)]) == [0, 1, 2]
 
 
-def test_flat_pictures_stay_apart():
+def test_flat_images_stay_apart():
     grey = Image.new("RGB", (90, 60), (130, 130, 130))
     noise = np.random.default_rng(0).integers(126, 130, (600, 900, 3), dtype=np.uint8)
     assert group([grey, grey, Image.new("RGB", (60, 90)), Image.fromarray(noise)]) == [0, 1, 2, 3]
 
 
-def test_smooth_pictures_that_correlate_stay_apart():
+def test_smooth_images_that_correlate_stay_apart():
     """Two skies, both darker towards the ground, correlate by .99 and have no detail to share."""
     rng = np.random.default_rng(1)
     skies = []
@@ -157,7 +157,7 @@ def test_smooth_pictures_that_correlate_stay_apart():
 
 
 def test_different_objects_on_the_same_ground_stay_apart(photos):
-    """Products on white agree on the white, which is most of the picture."""
+    """Products on white agree on the white, which is most of the image."""
     shown = []
     for index, photo in enumerate([*photos, *map(ImageOps.flip, photos)]):
         mask = Image.new("L", (80, 80), 0)
@@ -168,7 +168,7 @@ def test_different_objects_on_the_same_ground_stay_apart(photos):
     assert group(shown) == list(range(len(shown)))
 
 
-def test_equal_pictures_cost_no_comparison(photos):
+def test_equal_images_cost_no_comparison(photos):
     assert group([photos[0]] * 40 + [photos[1]] * 3) == [0] * 40 + [40] * 3
 
 
@@ -184,7 +184,7 @@ def test_many_strangers_with_one_hash_are_all_compared(photos, monkeypatch):
     assert group_prints(prints) == expected
 
 
-def test_no_and_one_picture(photos):
+def test_no_and_one_image(photos):
     assert group([]) == []
     assert group([photos[0]]) == [0]
 
@@ -284,7 +284,7 @@ def test_hash_ignores_brightness_and_contrast(photos):
     )
 
 
-def test_fingerprint_leaves_the_picture_alone(photos):
+def test_fingerprint_leaves_the_image_alone(photos):
     before = photos[1].tobytes()
     result = fingerprint(photos[1])
     assert photos[1].tobytes() == before

@@ -3,18 +3,18 @@ import pytest
 from common import tables
 from common.errors import StageError
 from common.files import read_json
-from tests.helpers.pipeline import make_picture, picture_bytes
+from tests.helpers.pipeline import image_bytes, make_image
 
 CHECKED = ("files", "junk", "outside_classes", "label_tables", "unlisted", "kept", "rejected")
 
 
 def put(run, files: dict[str, int | str]) -> None:
-    """Writes pictures (by seed) and texts below raw."""
+    """Writes images (by seed) and texts below raw."""
     for name, content in files.items():
         path = run.path("raw") / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, int):
-            path.write_bytes(picture_bytes(make_picture(content)))
+            path.write_bytes(image_bytes(make_image(content)))
         else:
             path.write_text(content)
 
@@ -31,7 +31,7 @@ def counts(run):
     return numbers | {"missing": found["listed_but_missing"]}
 
 
-def test_one_table_labels_the_pictures(run, small_params, capsys):
+def test_one_table_labels_the_images(run, small_params, capsys):
     table = "file;kind;part\na;007;train\nb.png;NA;\nc;NA;Test\nd;007;\ngone;NA;\n"
     put(run, {"set/all.csv": table, "set/x/a.png": 1, "set/x/b.png": 2, "set/y/c.png": 3})
     put(run, {"set/y/d.png": "no picture", "set/y/e.png": 5, "set/notes.txt": "", "Thumbs.db": ""})
@@ -58,7 +58,7 @@ def test_one_table_labels_the_pictures(run, small_params, capsys):
     assert "2 file(s) that are not in set/all.csv left out: set/notes.txt, set/y/e.png" in told
 
 
-def test_csvs_beside_the_folders_are_no_rejected_pictures(run):
+def test_csvs_beside_the_folders_are_no_rejected_images(run):
     put(run, {"0/a.png": 1, "0/b.png": 2, "1/a.png": 3, "1/b.png": 4, "readme.txt": ""})
     put(run, {"0.csv": "image_name,target\na.png,0\nb.png,0\n"})
     put(run, {"1/1.csv": "image_name,target\na.png,1\n"})
@@ -78,11 +78,11 @@ def test_a_contradiction_stops_the_stage_and_leaves_nothing(run):
 
 def test_the_same_set_by_folder_and_by_table_gives_the_same_manifest(run, small_params):
     parts = [f"{split}/{label}" for split in ("train", "test") for label in "ab"]
-    pictures = {f"{part}/{i}.png": 10 * seed + i for seed, part in enumerate(parts) for i in (1, 2)}
-    put(run, pictures)
+    images = {f"{part}/{i}.png": 10 * seed + i for seed, part in enumerate(parts) for i in (1, 2)}
+    put(run, images)
     run.clean()
     by_folder = manifest(run)
-    lines = [f"{path},{path.split('/')[1]},{path.split('/')[0]}" for path in pictures]
+    lines = [f"{path},{path.split('/')[1]},{path.split('/')[0]}" for path in images]
     put(run, {"t.csv": "\n".join(["image_name,target,split", *lines])})
     small_params(data__labels="t.csv")
     run.clean()

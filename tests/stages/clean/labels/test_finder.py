@@ -68,7 +68,7 @@ def test_an_end_of_a_path_finds_exactly_the_files_that_end_so(paths, data, exten
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_way_to_write_the_folders_down_gives_the_folders_back(data):
-    """Class folders against CSVs of them, with every picture named in a way of its own."""
+    """Class folders against CSVs of them, with every image named in a way of its own."""
 
     def pick(*options):
         return data.draw(st.sampled_from(options))

@@ -101,7 +101,7 @@ def test_other_csvs_are_files_as_any(tmp_path):
 
 
 def test_what_csvs_beside_the_folders_leave_out(tmp_path):
-    """A picture that cat.csv misses is not that of another folder with the same name."""
+    """An image that cat.csv misses is not that of another folder with the same name."""
     lines = ["1.jpg,cat", "2.jpg,cat", "7.jpg,cat"]
     found = read(tmp_path, [*PETS, "cat/3.jpg", "dog/7.jpg"], {"cat.csv": lines})
     assert placed(found) == BY_FOLDER | {"cat/3.jpg": ("cat", None), "dog/7.jpg": ("dog", None)}
@@ -145,7 +145,7 @@ FLAT_LABELS = dict(zip(FLAT, [("x", None), ("y", None), ("x", None)], strict=Tru
     ],
 )
 @pytest.mark.parametrize("top", ["", "set/", "set/v 2/"])
-def test_one_table_and_its_ways_to_name_a_picture(tmp_path, top, name, cells, labels):
+def test_one_table_and_its_ways_to_name_a_image(tmp_path, top, name, cells, labels):
     lines = [f"{cell},{label}" for cell, label in zip(cells, "xyx", strict=True)]
     files = [top + path for path in FLAT]
     found = read(tmp_path, files, {top + name: lines}, labels)

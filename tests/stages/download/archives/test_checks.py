@@ -76,7 +76,7 @@ def test_bomb(tmp_path, kind):
     assert "max_ratio" in refusal(path)
 
 
-def test_blank_pictures_are_no_bomb(tmp_path):
+def test_blank_images_are_no_bomb(tmp_path):
     path = write_zip(
         tmp_path / "pets.zip", {"blank.bmp": bytes(9_000_000)}, compression=zipfile.ZIP_DEFLATED
     )
