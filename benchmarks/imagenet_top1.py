@@ -1,4 +1,4 @@
-"""Top-1 and top-5 of an EfficientNet-Lite on ImageNet images whose class is known by name.
+"""Top-1 and top-5 accuracy of an EfficientNet-Lite on ImageNet images named by class.
 
 Shows that a backbone's weights were read right: a wrong padding, stride or channel order costs
 points here long before it shows on a task of one's own.
@@ -42,7 +42,7 @@ def find_images(folder: Path) -> list[tuple[Path, str]]:
         StageError: no folder, no images, or an image without a class.
     """
     if not folder.is_dir():
-        raise StageError(f"Expected a folder of ImageNet pictures. Received: no folder {folder}.")
+        raise StageError(f"Expected a folder of ImageNet images. Received: no folder {folder}.")
     images = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
@@ -55,11 +55,11 @@ def find_images(folder: Path) -> list[tuple[Path, str]]:
         else:
             raise StageError(
                 f"Expected the class of {path} in its name (n01440764_tench.JPEG) or in that of "
-                "its folder. Received: neither. Sort the pictures into one folder per class."
+                "its folder. Received: neither. Sort the images into one folder per class."
             )
     if not images:
         raise StageError(
-            f"Expected pictures ({', '.join(sorted(SUFFIXES))}) under {folder}. Received: none."
+            f"Expected images ({', '.join(sorted(SUFFIXES))}) under {folder}. Received: none."
         )
     return images
 
@@ -142,13 +142,17 @@ def download_classes() -> Path:
 
 
 def read_image(path: Path, side: int) -> np.ndarray:
-    """Short side to side / 0.875, bicubic; then the centre. uint8 RGB `(side, side, 3)`."""
+    """Resizes the short side to side / CROP, bicubic, and cuts out the centre.
+
+    Returns:
+        uint8 (side, side, 3), RGB.
+    """
     try:
         with Image.open(path, formats=FORMATS) as opened:
             image = opened.convert("RGB")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
         raise StageError(
-            f"Expected a picture ({', '.join(FORMATS)}) at {path}. Received: {error}. Remove it."
+            f"Expected an image ({', '.join(FORMATS)}) at {path}. Received: {error}. Remove it."
         ) from error
     factor = side / CROP / min(image.size)
     width, height = (max(side, round(length * factor)) for length in image.size)
@@ -158,13 +162,17 @@ def read_image(path: Path, side: int) -> np.ndarray:
 
 
 def batches(paths: list[Path], side: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Float32 batches of one shape, the last padded with zeros, with the number that counts."""
+    """Yields batches of one shape, the last padded with zeros.
+
+    Yields:
+        float32 (size, side, side, 3), RGB from 0 to 255, and how many of them are images.
+    """
     for start in range(0, len(paths), size):
-        part = paths[start : start + size]
+        in_batch = paths[start : start + size]
         batch = np.zeros((size, side, side, 3), "float32")
-        for row, path in enumerate(part):
+        for row, path in enumerate(in_batch):
             batch[row] = read_image(path, side)
-        yield batch, len(part)
+        yield batch, len(in_batch)
 
 
 def top_k_hits(probabilities: np.ndarray, labels: np.ndarray, k: int) -> int:
@@ -189,15 +197,15 @@ def main(argv: list[str] | None = None) -> None:
     model = build_efficientnet_lite(options.backbone, (side, side), include_top=True)
     size = max(1, min(options.batch_size, len(images)))
     model.predict_on_batch(np.zeros((size, side, side, 3), "float32"))  # traces, outside the clock
-    seconds, scored = 0.0, []
+    seconds, predicted = 0.0, []
     paths = [path for path, _ in images]
     total = -(-len(paths) // size)
     for batch, count in progress(batches(paths, side, size), "predict", total, "batch"):
         start = time.perf_counter()
         probabilities = model.predict_on_batch(batch)
         seconds += time.perf_counter() - start
-        scored.append(probabilities[:count])
-    probabilities = np.concatenate(scored)
+        predicted.append(probabilities[:count])
+    probabilities = np.concatenate(predicted)
     assert len(probabilities) == len(labels)
     for k in (1, 5):
         hits = top_k_hits(probabilities, labels, k)

@@ -1,9 +1,12 @@
-"""What every stage script does on the command line: flags, errors, progress, last words."""
+"""Command line of the stages: flags, errors, progress bars, messages, and work in threads.
+
+Part of the frame: nothing here decides a byte of what a stage writes.
+"""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -41,7 +44,7 @@ def parse_paths(
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a stage's `main`; a StageError becomes one message on stderr and exit status 1.
+    """Runs a program's `main`; a StageError becomes one message on stderr and exit status 1.
 
     After a stage, its time and memory are logged (timing.py).
     """
@@ -53,12 +56,21 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(1)
 
 
-def progress(items: Iterable[Item], what: str, total: int | None = None, unit: str = "image"):
-    """A progress bar on stderr: in logs an update every ten seconds, none for short loops."""
+def progress(
+    items: Iterable[Item] | None, description: str, total: int | None = None, unit: str = "image"
+) -> tqdm:
+    """A progress bar on stderr: in logs an update every ten seconds, none for short loops.
+
+    Args:
+        items: yielded one by one; None for a bar that is moved by its `update`.
+        description: before the bar.
+        total: number of items, where `items` has no length.
+        unit: of the speed, in the singular.
+    """
     interactive = sys.stderr.isatty()
     return tqdm(
         items,
-        desc=what,
+        desc=description,
         total=total,
         unit=unit,
         mininterval=0.5 if interactive else 10,
@@ -69,16 +81,16 @@ def progress(items: Iterable[Item], what: str, total: int | None = None, unit: s
 
 
 def summary(stage: str, text: str) -> None:
-    """The stage's one closing line on stdout."""
+    """Prints the stage's one closing line on stdout."""
     print(f"{stage}: {text}", flush=True)
 
 
 def warn(stage: str, text: str) -> None:
-    """A line on stderr that does not stop the stage."""
+    """Prints a line on stderr; the stage goes on."""
     print(f"{stage}: warning: {text}", file=sys.stderr, flush=True)
 
 
-def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]):
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yields `function(item)` in the order of `items`, computed by one thread per core.
 
     Threads, because Pillow, zlib and hashlib release the interpreter lock. At most four items

@@ -1,8 +1,8 @@
-"""The one exception that a user is meant to read."""
+"""Exception for errors that the user can mend."""
 
 
 class StageError(Exception):
-    """Something outside the code is wrong: data, parameters, network, disk.
+    """An error outside the code: in data, parameters, network or disk.
 
     The message names the thing, says what was expected and what was received, and how to
     mend it. `common.cli.run` prints it without a traceback and exits with status 1.

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: write beside, then rename."""
+"""Files and folders that are either whole or absent, written beside and renamed; hashes; JSON."""
 
 import contextlib
 import hashlib
@@ -9,8 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-CHUNK = 1 << 20
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Heat maps as arrays: enlarged, laid over images, and two that know nothing of the model."""
+"""Heat maps as arrays: enlargement, overlays, and two baselines that do not use the model."""
 
 import matplotlib as mpl
 import numpy as np
@@ -44,12 +44,12 @@ def coloured(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def random_map(rng: np.random.Generator, grid: tuple[int, int]) -> np.ndarray:
-    """Heat without any sense: float32 (h, w), uniform in [0, 1), every cell by itself."""
+    """Baseline of random heat: float32 (h, w), uniform in [0, 1), each cell independent."""
     return rng.random(grid, dtype=np.float32)
 
 
 def centre_blob(grid: tuple[int, int]) -> np.ndarray:
-    """Heat in the middle, whatever is there: a Gaussian, float32 (h, w), largest value 1."""
+    """Baseline of heat in the centre of any image: a Gaussian, float32 (h, w), largest value 1."""
     y, x = ((np.arange(length) + 0.5) / length - 0.5 for length in grid)
     blob = np.exp(-(y[:, None] ** 2 + x[None] ** 2) / (2 * BLOB**2))
     return (blob / blob.max()).astype(np.float32)

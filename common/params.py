@@ -1,4 +1,4 @@
-"""params.yaml as one typed, frozen object, checked as a whole before a stage does any work.
+"""Parameters: params.yaml as one typed, frozen object, checked before a stage does any work.
 
 There are no default values here: params.yaml is their one owner. Every stage checks the whole
 file, reads only its own part of it (`params.section` or `params.section.name`), and declares
@@ -30,7 +30,7 @@ from common.schema import (
     Train,
 )
 
-# Names of earlier releases, which files of old commits and experiments have.
+# Parameters that earlier releases named otherwise; params.yaml of old commits and experiments.
 RENAMED = {
     "diagnose.pictures": "images",
     "diagnose.label_pictures": "label_images",
@@ -54,7 +54,7 @@ class Params(Section):
     compute: Compute
 
     @model_validator(mode="after")
-    def _smote_needs_the_mean(self):
+    def _smote_needs_average_pooling(self):
         attention, pooling = self.model.attention, self.model.head.pooling
         if self.oversample.method == "smote" and (attention, pooling) != ("none", "avg"):
             raise ValueError(
@@ -66,19 +66,20 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _frozen_backbones_see_one_image_at_a_time(self):
-        mixed = {name: getattr(self.augment, name) for name in ("mixup", "cutmix")}
-        asked = ", ".join(f"augment.{name} {value:g}" for name, value in mixed.items() if value)
-        if asked and self.model.trainable == "none":
+    def _mixup_and_cutmix_need_a_tuned_backbone(self):
+        settings = {name: getattr(self.augment, name) for name in ("mixup", "cutmix")}
+        active = ", ".join(f"augment.{name} {value:g}" for name, value in settings.items() if value)
+        if active and self.model.trainable == "none":
             raise ValueError(
-                "augment.mixup and augment.cutmix blend two pictures at each step, which needs a "
-                f"backbone that is tuned: expected both to be 0 with model.trainable none. "
-                f"Received: {asked}. Set them to 0, or model.trainable to all or a number of blocks"
+                "augment.mixup and augment.cutmix blend two images at each step, which needs a "
+                "backbone that is tuned: expected both to be 0 with model.trainable none. "
+                f"Received: {active}. Set them to 0, or model.trainable to all or a number of "
+                "blocks"
             )
         return self
 
     @model_validator(mode="after")
-    def _smote_needs_maps(self):
+    def _smote_needs_a_frozen_backbone(self):
         if self.oversample.method == "smote" and self.model.trainable != "none":
             raise ValueError(
                 "oversample.method smote mixes the maps of a frozen backbone: expected "
@@ -120,13 +121,13 @@ def check_params(content: Any, source: str) -> Params:
         StageError: as `read_params`.
     """
     try:
-        return Params.model_validate(_with_todays_names(content))
+        return Params.model_validate(_with_current_names(content))
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _described(error.errors()))
         raise StageError(f"{source} has parameters that cannot be used:\n{lines}") from None
 
 
-def _with_todays_names(content: Any) -> Any:
+def _with_current_names(content: Any) -> Any:
     """The content with RENAMED parameters under their new names, where these are not set."""
     if not isinstance(content, dict):
         return content

@@ -1,4 +1,4 @@
-"""The sections of params.yaml as typed, frozen objects; `params.py` puts them together.
+"""Schema of params.yaml: each section as a typed, frozen object; `params.py` puts them together.
 
 There are no default values here: params.yaml is their one owner, and says what each one means.
 """
@@ -14,7 +14,7 @@ Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-def _pair(value: Any) -> tuple:
+def _height_and_width(value: Any) -> tuple:
     if not isinstance(value, list) or len(value) != 2:
         raise ValueError(f"expected two numbers, [height, width] in px. Received: {value!r}")
     return tuple(value)
@@ -28,13 +28,13 @@ class Section(BaseModel):
 
 class Data(Section):
     source: Literal["sample", "path", "gdrive"]
-    path: Annotated[str, Field(min_length=1)]
-    gdrive_id: Annotated[str, Field(min_length=1)] | None
+    path: Name
+    gdrive_id: Name | None
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
-    labels: Annotated[str, Field(min_length=1)] | None
-    image_column: Annotated[str, Field(min_length=1)]
-    label_column: Annotated[str, Field(min_length=1)]
-    split_column: Annotated[str, Field(min_length=1)]
+    labels: Name | None
+    image_column: Name
+    label_column: Name
+    split_column: Name
     max_files: Annotated[int, Field(ge=1)]
     max_gigabytes: Positive
     max_ratio: Annotated[float, Field(ge=1)]
@@ -73,7 +73,7 @@ class Clean(Section):
 class Split(Section):
     image_size: Annotated[
         tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]],
-        BeforeValidator(_pair),
+        BeforeValidator(_height_and_width),
     ]
     resize: Literal["stretch", "crop", "pad"]
     val: Annotated[float, Field(gt=0, lt=1)]
@@ -82,7 +82,7 @@ class Split(Section):
     leakage: Literal["drop_train", "error", "allow"]
 
     @model_validator(mode="after")
-    def _train_keeps_some(self):
+    def _train_is_not_empty(self):
         if self.val + self.test >= 1:
             raise ValueError(
                 f"split.val + split.test must stay below 1, or train is empty; they add up to "
@@ -138,7 +138,7 @@ class Model(Section):
         return as_list(self.backbone)
 
     @model_validator(mode="after")
-    def _one_for_each(self):
+    def _one_value_for_each_backbone(self):
         n = len(self.backbones)
         for name in ("weights", "layer"):
             value = getattr(self, name)
@@ -182,7 +182,7 @@ class Train(Section):
     hdf5: bool
 
     @model_validator(mode="after")
-    def _schedule_is_possible(self):
+    def _schedule_fits_the_training(self):
         if self.schedule == "cosine" and self.rise_epochs >= self.epochs:
             raise ValueError(
                 "train.rise_epochs must stay below train.epochs, or nothing is left of the "
@@ -196,7 +196,7 @@ class Train(Section):
         return self
 
     @model_validator(mode="after")
-    def _overfitting_is_a_matter_of_losses(self):
+    def _stop_on_overfit_needs_val_loss(self):
         if self.stop_on_overfit and self.monitor != "val_loss":
             raise ValueError(
                 "train.stop_on_overfit keeps the weights of the lowest val_loss: expected "
@@ -213,16 +213,12 @@ class Threshold(Section):
     min_recall: Annotated[float, Field(gt=0, le=1)]
 
 
-def _guesses(value: Any) -> tuple:
-    return tuple(as_list(value))
-
-
 class Evaluate(Section):
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
     resamples: Annotated[int, Field(ge=100, le=100_000)]
     top_k: Annotated[
         tuple[Annotated[int, Field(ge=2)], ...],
-        BeforeValidator(_guesses),
+        BeforeValidator(lambda value: tuple(as_list(value))),
     ]
     abstain: Annotated[float, Field(gt=0, le=1)] | None
     min_slice: Annotated[int, Field(ge=1)]

@@ -1,4 +1,4 @@
-"""How long a stage took and how much memory it had at most, in a log beside the results."""
+"""Log of a stage's time and largest memory, beside the results."""
 
 import contextlib
 import datetime
@@ -27,14 +27,14 @@ def stage_name() -> str | None:
 
 
 def metrics_file(argv: list[str]) -> Path | None:
-    """What the command line names with --metrics, or None."""
+    """The file that the command line names with --metrics, or None."""
     with contextlib.suppress(ValueError, IndexError):
         return Path(argv[argv.index("--metrics") + 1])
     return None
 
 
 def seconds_of_process() -> float:
-    """Since this process was started; where there is no /proc, since this module was imported."""
+    """Age of this process; where there is no /proc, since this module was imported."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         ticks = int(fields[19])  # since the machine was started; field 22 of proc(5)
@@ -46,8 +46,8 @@ def seconds_of_process() -> float:
 def peak_bytes() -> int:
     """Largest resident set of this process until now.
 
-    From /proc where there is one: getrusage counts what the process had that started this one, if
-    that was more (Linux keeps the maximum over exec).
+    From /proc where there is one: Linux keeps the maximum of getrusage over exec, so that it would
+    count the memory of the process that started this one.
     """
     with contextlib.suppress(OSError, IndexError, ValueError):
         status = Path("/proc/self/status").read_text()
@@ -56,7 +56,7 @@ def peak_bytes() -> int:
 
 
 def measure(stage: str, metrics: Path | None) -> dict:
-    """What this process used from its start until now, imports included, as JSON holds it.
+    """Time and memory of this process from its start until now, imports included, as for JSON.
 
     Returns:
         stage; finished (ISO 8601, UTC); wall_seconds; cpu_seconds (user and system, all threads
@@ -64,13 +64,13 @@ def measure(stage: str, metrics: Path | None) -> dict:
         largest finished child); metrics_sha256 (of the stage's metrics file, so that a reader can
         tell whether the results of today are those of this run), None without one.
     """
-    own = resource.getrusage(resource.RUSAGE_SELF)
+    process = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "stage": stage,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(seconds_of_process(), 2),
-        "cpu_seconds": round(sum(use.ru_utime + use.ru_stime for use in (own, children)), 2),
+        "cpu_seconds": round(sum(use.ru_utime + use.ru_stime for use in (process, children)), 2),
         "peak_bytes": max(peak_bytes(), children.ru_maxrss * KILO),
         "metrics_sha256": sha256_of(metrics) if metrics and metrics.is_file() else None,
     }
@@ -94,8 +94,8 @@ def write_log() -> None:
 def read_log(stage: str, folder: Path = LOGS) -> dict | None:
     """The log of a stage's last finished run on this machine; None where there is none."""
     try:
-        found = json.loads((folder / f"{stage}.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / f"{stage}.json").read_text(encoding="utf-8"))
         expected = {"finished", "wall_seconds", "cpu_seconds", "peak_bytes", "metrics_sha256"}
-        return found if expected <= set(found) else None
+        return content if expected <= set(content) else None
     except (OSError, ValueError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Rows by how often their value came before: taken in turn, each value gets its share."""
+"""Occurrence numbers of repeated values, and orders in which the values take turns."""
 
 import numpy as np
 import pandas as pd

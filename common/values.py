@@ -1,4 +1,4 @@
-"""Values of parameters that may be one or several."""
+"""Parameters that hold one value or several."""
 
 from typing import Any
 

@@ -38,14 +38,20 @@ def run(tmp_path, small_params):
 
 
 @pytest.fixture(scope="session")
-def whole_run(tmp_path_factory):
-    """The whole path, run once on 3 imbalanced classes; look, but do not change it."""
+def sampled_run(tmp_path_factory):
+    """Download to oversample, run once on 3 imbalanced classes, in seconds; do not change it."""
     folder = tmp_path_factory.mktemp("whole")
     params = write_params(folder / "params.yaml", **SMALL)
     write_images(folder / "source", {"cat": 40, "dog": 20, "owl": 12})
-    whole = Run(folder, params)
-    for stage in ("download", "clean", "split", "oversample", "extract"):
-        getattr(whole, stage)()
-    for stage in ("train", "inspect", "predict", "evaluate", "diagnose", "gradcam"):
-        getattr(whole, stage)()
-    return whole
+    sampled = Run(folder, params)
+    for stage in ("download", "clean", "split", "oversample"):
+        getattr(sampled, stage)()
+    return sampled
+
+
+@pytest.fixture(scope="session")
+def whole_run(sampled_run):
+    """`sampled_run` and all stages after it; look, but do not change it."""
+    for stage in ("extract", "train", "inspect", "predict", "evaluate", "diagnose", "gradcam"):
+        getattr(sampled_run, stage)()
+    return sampled_run

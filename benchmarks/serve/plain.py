@@ -1,4 +1,4 @@
-"""The server that people write by hand: a FastAPI handler around `model.predict`.
+"""Plain server for comparison: a FastAPI handler around `model.predict`.
 
     uvicorn benchmarks.serve.plain:app
 
@@ -29,5 +29,5 @@ def ready() -> dict:
 def predict(file: Annotated[bytes, File()]) -> dict:
     """The probabilities of one image; FastAPI runs this in one of its 40 threads."""
     pixels = load_pixels(file, classifier.image_size, classifier.resize, classifier.max_pixels)
-    found = classifier.model.predict(np.asarray(pixels, np.float32)[None], verbose=0)[0]
-    return dict(zip(classifier.class_names, map(float, found), strict=True))
+    (probabilities,) = classifier.model.predict(np.asarray(pixels, np.float32)[None], verbose=0)
+    return dict(zip(classifier.class_names, map(float, probabilities), strict=True))

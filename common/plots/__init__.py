@@ -1,1 +1,1 @@
-"""Drawing: one style, and the kinds of plot that several stages draw."""
+"""Plots: their common style, and the kinds that several stages draw."""

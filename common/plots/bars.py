@@ -1,4 +1,4 @@
-"""Horizontal bars, one or several parts each."""
+"""Horizontal bar charts, plain or stacked."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from common.plots.style import colour_of, drawing, shorten
 
-BARS = 180  # of one plot
+BARS = 180  # of one plot at most
 
 
 def bars(path: Path, title: str, names: Sequence[str], counts: Sequence[int], x_label: str) -> None:
@@ -24,9 +24,17 @@ def stacked_bars(
     x_label: str,
     ends: Sequence[str] | None = None,
 ) -> None:
-    """Horizontal bars of one or several parts; `ends` or the total stands at each bar's end.
+    """Horizontal bars of one or several parts.
 
     More than BARS bars would not fit a page: the first are drawn, and the title says so.
+
+    Args:
+        path: the PNG.
+        title: above it.
+        names: of the bars, from the top.
+        parts: by their name in the legend, the length of each bar's part.
+        x_label: of the axis of lengths.
+        ends: text at each bar's end; None writes its total.
     """
     if len(names) > BARS:
         title += f" (first {BARS} of {len(names)} classes)"

@@ -1,4 +1,4 @@
-"""Plots made of images: grids, and contact sheets in strips with a heading each."""
+"""Grids of images, and contact sheets: strips of images with a heading each."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from common.plots.style import DOTS, canvas, drawing, shorten
 
 TILE = 160  # px, the square that an image of a contact sheet is fitted into
 COLUMNS = 8  # tiles across a contact sheet
-PAPER, ABSENT = 245, 215  # grey beside an image that is not square, and where there is none
+PADDING, ABSENT = 245, 215  # grey beside an image that is not square, and where there is none
 CAPTION = 25  # characters of a caption's line that fit below a tile
 _GAP, _STRIP_GAP, _LINE, _HEADING, _TITLE = 8, 20, 14, 22, 34  # px
 
@@ -76,11 +76,11 @@ def image_grid(
 def tile(image: Image.Image) -> np.ndarray:
     """An RGB image fitted into a square: uint8 (TILE, TILE, 3)."""
     method = Image.Resampling.BICUBIC
-    return np.asarray(ImageOps.pad(image, (TILE, TILE), method, color=(PAPER,) * 3))
+    return np.asarray(ImageOps.pad(image, (TILE, TILE), method, color=(PADDING,) * 3))
 
 
 def thumbnails(raw: Path, paths: Iterable[str], max_pixels: int) -> dict[str, np.ndarray]:
-    """Path to image, uint8 (TILE, TILE, 3), each file decoded once; plain grey if it cannot be.
+    """Tiles by path, uint8 (TILE, TILE, 3), each file decoded once; plain grey if it cannot be.
 
     Args:
         raw: the folder of the files.
@@ -96,12 +96,12 @@ def thumbnails(raw: Path, paths: Iterable[str], max_pixels: int) -> dict[str, np
             return np.full((TILE, TILE, 3), ABSENT, np.uint8)
         return tile(image)
 
-    wanted = sorted(set(paths))
-    return dict(zip(wanted, parallel_map(load, wanted), strict=True))
+    distinct = sorted(set(paths))
+    return dict(zip(distinct, parallel_map(load, distinct), strict=True))
 
 
 def contact_sheet(
-    path: Path, title: str, strips: Sequence[Strip], images: dict[str, np.ndarray]
+    path: Path, title: str, strips: Sequence[Strip], tiles: dict[str, np.ndarray]
 ) -> None:
     """Strips of images one after the other, as many side by side as fit.
 
@@ -109,7 +109,7 @@ def contact_sheet(
         path: the PNG.
         title: above all.
         strips: in order; none draws the title alone.
-        images: uint8 (TILE, TILE, 3) for each path of the strips, as from `thumbnails`.
+        tiles: uint8 (TILE, TILE, 3) for each path of the strips, as from `thumbnails`.
     """
     rows = _flow(strips)
     lines = [max(_lines(strip) for _, strip in row) for row in rows]
@@ -134,37 +134,40 @@ def contact_sheet(
                 y = 1 - (top + _HEADING - 3) / height
                 ends = [x / width, (x + span) / width]
                 figure.add_artist(Line2D(ends, [y, y], color="#999999", linewidth=0.8))
-                for image, caption in zip(strip.paths, strip.captions, strict=True):
+                for image_path, caption in zip(strip.paths, strip.captions, strict=True):
                     bottom = height - top - _HEADING - TILE
-                    figure.figimage(images[image], x, bottom)
+                    figure.figimage(tiles[image_path], x, bottom)
                     write(x, top + _HEADING + TILE + 3, caption, fontsize=7.5)
                     x += TILE + _GAP
             top += row_height
 
 
 def caption(path: str, *lines: str) -> str:
-    """A caption of the lines, then the end of the path, which tells files apart, on two lines."""
+    """The lines, then the end of the path, which tells files apart, on at most two lines."""
     if len(path) > 2 * CAPTION:
         path = "…" + path[1 - 2 * CAPTION :]
     cut = path.rfind("/", 0, CAPTION) + 1  # rather after a folder than within a name
     if len(path) <= CAPTION:
-        parts = [path]
+        path_lines = [path]
     elif cut > 0 and len(path) - cut <= CAPTION:
-        parts = [path[:cut], path[cut:]]
+        path_lines = [path[:cut], path[cut:]]
     else:
-        parts = [path[:CAPTION], path[CAPTION:]]
-    return "\n".join([*lines, *(part.strip() for part in parts)])
+        path_lines = [path[:CAPTION], path[CAPTION:]]
+    return "\n".join([*lines, *(line.strip() for line in path_lines)])
 
 
 def _span(strip: Strip) -> int:
+    """Width of a strip in px."""
     return len(strip.paths) * (TILE + _GAP) - _GAP
 
 
 def _lines(strip: Strip) -> int:
+    """Lines of a strip's longest caption."""
     return max(text.count("\n") + 1 if text else 0 for text in strip.captions)
 
 
 def _extent(row: list[tuple[int, Strip]]) -> int:
+    """Width of a row of strips in px."""
     left, strip = row[-1]
     return left + _span(strip)
 
@@ -172,14 +175,14 @@ def _extent(row: list[tuple[int, Strip]]) -> int:
 def _flow(strips: Sequence[Strip]) -> list[list[tuple[int, Strip]]]:
     """Rows of (px from the left, strip); strips wider than a row are continued in the next."""
     limit = COLUMNS * (TILE + _GAP) + 2 * _STRIP_GAP
-    parts = []
+    fitting = []  # strips of one row at most
     for strip in strips:
         for start in range(0, len(strip.paths), COLUMNS):
             heading = strip.heading + (" (continued)" if start else "")
             end = start + COLUMNS
-            parts.append(Strip(heading, strip.paths[start:end], strip.captions[start:end]))
+            fitting.append(Strip(heading, strip.paths[start:end], strip.captions[start:end]))
     rows: list[list[tuple[int, Strip]]] = []
-    for strip in parts:
+    for strip in fitting:
         left = _extent(rows[-1]) + _STRIP_GAP + _GAP if rows else 0
         if rows and left + _span(strip) <= limit:
             rows[-1].append((left, strip))

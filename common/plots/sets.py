@@ -1,4 +1,4 @@
-"""Plots of what a set of images consists of: shares, sizes, shapes, tables of counts."""
+"""Plots of the composition of an image set: shares, sizes, aspect ratios, tables of counts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from common.plots.style import DOTS, canvas, colour_of, drawing, shorten
+from common.plots.style import COLOURS, DOTS, canvas, colour_of, drawing, shorten
 
 SLICES = 8  # of a pie; the rest is one slice, "others"
 BINS = 41  # of each axis of the plot of sizes; odd, so that one size alone is in the middle
@@ -17,16 +17,24 @@ CLOSE_ASPECTS = ("3:4", "4:3")  # named too where the axis is short
 
 
 def pie(path: Path, title: str, names: Sequence[str], counts: Sequence[int]) -> None:
-    """Shares of the largest SLICES names in falling order, and of all others together."""
+    """Pie chart: shares of the SLICES largest classes, largest first, and of all others together.
+
+    Args:
+        path: the PNG.
+        title: above it.
+        names: of the classes, in label order.
+        counts: images of each.
+    """
     order = sorted(range(len(names)), key=lambda index: (-counts[index], names[index]))
     # Ten classes are common, and "others" for two or less of them would tell less than it saves.
-    shown = order if len(order) <= SLICES + 2 else order[:SLICES]
-    sizes = [counts[index] for index in shown]
-    labels = [shorten(names[index], 28) for index in shown]
-    # colour_of the place among all names, as in the other plots, as far as it tells these apart.
-    colours = [colour_of(index if len(names) <= 12 else place) for place, index in enumerate(shown)]
-    if len(shown) < len(order):
-        labels.append(f"{len(order) - len(shown)} others")
+    drawn = order if len(order) <= SLICES + 2 else order[:SLICES]
+    sizes = [counts[index] for index in drawn]
+    labels = [shorten(names[index], 28) for index in drawn]
+    # Each class in its colour of the other plots, as long as there are enough for all of them.
+    distinct = len(names) <= len(COLOURS)
+    colours = [colour_of(index if distinct else place) for place, index in enumerate(drawn)]
+    if len(drawn) < len(order):
+        labels.append(f"{len(order) - len(drawn)} others")
         sizes.append(sum(counts) - sum(sizes))
         colours.append("#bbbbbb")
     total = max(1, sum(sizes))
@@ -60,8 +68,8 @@ def sizes(path: Path, title: str, width: np.ndarray, height: np.ndarray) -> None
     counts = np.histogram2d(height, width, [edges, edges])[0]
     with drawing(path, 7.4, 6.3) as (figure, ax):
         norm = LogNorm(1, max(2, counts.max()))
-        shown = np.ma.masked_equal(counts, 0)
-        mesh = ax.pcolormesh(edges, edges, shown, cmap="viridis_r", norm=norm)
+        filled = np.ma.masked_equal(counts, 0)
+        mesh = ax.pcolormesh(edges, edges, filled, cmap="viridis_r", norm=norm)
         ax.plot(edges[[0, -1]], edges[[0, -1]], ":", color="#555555", label="square")
         middle = float(np.median(width)), float(np.median(height))
         label = f"median: {middle[0]:.0f} × {middle[1]:.0f} px"
@@ -117,16 +125,16 @@ def count_table(
     Args:
         path: the PNG.
         title: above it.
-        names: of the rows; the first TABLE_ROWS * TABLE_BLOCKS are shown.
+        names: of the rows; the first ones are drawn, TABLE_ROWS * TABLE_BLOCKS with the totals.
         parts: the columns, by their heading.
     """
     totals = {part: sum(counts) for part, counts in parts.items()}
     rows = [("all classes", list(totals.values()))]
     rows += [(name, list(row)) for name, *row in zip(names, *parts.values(), strict=True)]
-    shown = rows[: TABLE_ROWS * TABLE_BLOCKS]
-    if len(shown) < len(rows):
-        title += f" (first {len(shown) - 1} of {len(names)} classes)"
-    blocks = [shown[start : start + TABLE_ROWS] for start in range(0, len(shown), TABLE_ROWS)]
+    drawn = rows[: TABLE_ROWS * TABLE_BLOCKS]
+    if len(drawn) < len(rows):
+        title += f" (first {len(drawn) - 1} of {len(names)} classes)"
+    blocks = [drawn[start : start + TABLE_ROWS] for start in range(0, len(drawn), TABLE_ROWS)]
     line, name_width, cell = 22, 210, 132  # px
     block_width = name_width + cell * (len(parts) + 1) + 30
     width = 20 + block_width * len(blocks)

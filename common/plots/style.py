@@ -1,4 +1,4 @@
-"""Images for people: one look, one writer. Computing is elsewhere; here is only drawing.
+"""Style of all plots, and the context managers that write them as PNG.
 
 Figures are made without pyplot, which keeps them all in memory, and are saved with no dates or
 versions inside, so that equal content gives equal bytes.
@@ -37,7 +37,7 @@ STYLE = {
 }
 
 
-# For names in scripts that DejaVu lacks, where the machine has one of them.
+# For class names in scripts that DejaVu lacks, where the machine has one of these.
 OTHER_FONTS = (
     *("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft YaHei", "MS Gothic"),
     *("WenQuanYi Zen Hei", "Malgun Gothic", "Noto Sans Devanagari", "Arial Unicode MS"),
@@ -89,7 +89,7 @@ def drawing(
 
 
 def colour_of(index: int) -> str:
-    """A class's colour, the same in every plot."""
+    """Colour of a class by its label, the same in every plot; repeats after len(COLOURS)."""
     return COLOURS[index % len(COLOURS)]
 
 

@@ -1,13 +1,15 @@
-"""Train, validation and test, near-duplicate groups kept together."""
+"""Assignment of images to train, val and test; near-duplicate groups stay together."""
 
 import hashlib
 import zlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from common.contracts.dataset import SPLITS
 from common.errors import StageError
-from common.tables import SPLITS
 
 
 def assign_splits(
@@ -36,7 +38,7 @@ def assign_splits(
         val: fraction of each class for validation.
         test: fraction of each class for the test.
         seed: of the shuffle or the hash.
-        assign: "exact" or "stable".
+        assign: a key of RULES.
 
     Returns:
         "train", "val" or "test" for each row, on the manifest's index.
@@ -44,65 +46,38 @@ def assign_splits(
     Raises:
         StageError: naming each class with too few images, or missing from a split.
     """
-    if assign not in ("exact", "stable"):
-        raise ValueError(f"Expected assign to be exact or stable. Received: assign={assign!r}")
+    if assign not in RULES:
+        raise ValueError(f"Expected assign to be one of {', '.join(RULES)}. Received: {assign=}")
+    rule = RULES[assign]
     given = manifest["given_split"].fillna("train")
-    present = set(manifest["given_split"].dropna())
-    wanted = {
-        name: fraction for name, fraction in (("val", val), ("test", test)) if name not in present
+    provided = set(manifest["given_split"].dropna())
+    fractions = {
+        name: fraction for name, fraction in (("val", val), ("test", test)) if name not in provided
     }
-    units = _units(manifest[given == "train"])
+    groups = _groups(manifest[given == "train"])
     labels = sorted(manifest["label"].unique())
-    problems = _too_few(units, labels, wanted) if assign == "exact" else []
+    problems = _too_few(groups, labels, fractions) if rule.fills_every_split else []
     split = given
     if not problems:
-        chosen = _exact(units, wanted, seed) if assign == "exact" else _stable(units, wanted, seed)
-        split = given.where(given != "train", manifest["group"].map(chosen))
+        split_of_group = rule.assign(groups, fractions, seed)
+        split = given.where(given != "train", manifest["group"].map(split_of_group))
         problems = [
-            f"class {label!r}: expected pictures in {name}. Received: none"
+            f"class {label!r}: expected images in {name}. Received: none"
             for label in labels
             for name in SPLITS
             if not ((manifest["label"] == label) & (split == name)).any()
         ]
     if problems:
-        other = ", or set split.assign: exact" if assign == "stable" else ""
+        way_out = "" if rule.fills_every_split else ", or set split.assign: exact"
         raise StageError(
-            "The pictures cannot be divided into train, val and test:\n  "
+            "The images cannot be divided into train, val and test:\n  "
             + "\n  ".join(problems)
-            + f"\nAdd pictures of these classes, or remove or merge the classes{other}."
+            + f"\nAdd images of these classes, or remove or merge the classes{way_out}."
         )
     return split
 
 
-def find_leaks(manifest: pd.DataFrame, split: pd.Series) -> list[dict]:
-    """Lists images whose near-duplicate group also stands in another split.
-
-    Only given splits can leak; `assign_splits` never divides a group. Of a group across train
-    and test the train image is listed, across val and test the val image: the split that
-    judges is left as it was given.
-
-    Returns:
-        Dicts of `index` (into manifest), path, label, split, group, other_path, other_split.
-    """
-    rank = split.map(SPLITS.index)
-    frame = manifest.assign(split=split, rank=rank)
-    highest = frame.sort_values(["rank", "path"], ascending=[False, True]).groupby("group").first()
-    leaking = frame[frame["rank"] < frame["group"].map(highest["rank"])]
-    return [
-        {
-            "index": index,
-            "path": row["path"],
-            "label": row["label"],
-            "split": row["split"],
-            "group": int(row["group"]),
-            "other_path": highest.loc[row["group"], "path"],
-            "other_split": highest.loc[row["group"], "split"],
-        }
-        for index, row in leaking.iterrows()
-    ]
-
-
-def _units(rows: pd.DataFrame) -> pd.DataFrame:
+def _groups(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per group: its commonest label, size and smallest id; ordered by content."""
     ordered = rows.sort_values("image_id", kind="stable")
     grouped = ordered.groupby("group", sort=False)
@@ -112,60 +87,77 @@ def _units(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "size": grouped.size(),
             "label": commonest.set_index("group")["label"],
-            "identity": grouped["image_id"].first(),
+            "smallest_id": grouped["image_id"].first(),
         }
     ).reset_index()
 
 
-def _too_few(units: pd.DataFrame, labels: list[str], wanted: dict[str, float]) -> list[str]:
-    """Says which classes have fewer groups than there are splits to fill."""
-    names = ", ".join(name for name in SPLITS if name == "train" or name in wanted)
-    sizes = {label: int((units["label"] == label).sum()) for label in labels}
+def _too_few(groups: pd.DataFrame, labels: list[str], fractions: dict[str, float]) -> list[str]:
+    """A line for each class with fewer groups than there are splits to fill."""
+    names = ", ".join(name for name in SPLITS if name == "train" or name in fractions)
+    n_groups = {label: int((groups["label"] == label).sum()) for label in labels}
     return [
-        f"class {label!r}: expected at least {len(wanted) + 1} distinct pictures to share out "
-        f"({names}). Received: {size}"
-        for label, size in sizes.items()
-        if size < len(wanted) + 1
+        f"class {label!r}: expected at least {len(fractions) + 1} distinct images to share out "
+        f"({names}). Received: {n}"
+        for label, n in n_groups.items()
+        if n < len(fractions) + 1
     ]
 
 
-def _exact(units: pd.DataFrame, wanted: dict[str, float], seed: int) -> dict[int, str]:
+def _exact(groups: pd.DataFrame, fractions: dict[str, float], seed: int) -> dict[int, str]:
     """The split of each group, its class's counts exact to one group."""
-    chosen = {}
-    for label, own in units.groupby("label"):
-        shuffled = own.sample(
+    split_of_group = {}
+    for label, of_class in groups.groupby("label"):
+        shuffled = of_class.sample(
             frac=1, random_state=np.random.default_rng([seed, zlib.crc32(label.encode())])
         ).sort_values("size", ascending=False, kind="stable")
-        names = _deal(shuffled["size"].to_list(), wanted)
-        chosen |= dict(zip(shuffled["group"], names, strict=True))
-    return chosen
+        names = _deal(shuffled["size"].to_list(), fractions)
+        split_of_group |= dict(zip(shuffled["group"], names, strict=True))
+    return split_of_group
 
 
-def _stable(units: pd.DataFrame, wanted: dict[str, float], seed: int) -> dict[int, str]:
+def _stable(groups: pd.DataFrame, fractions: dict[str, float], seed: int) -> dict[int, str]:
     """The split of each group, from nothing but the seed and the group's smallest image id."""
-    names = [*sorted(wanted), "train"]  # test first: it stays when the share of val changes
-    bounds = np.cumsum([wanted[name] for name in names[:-1]])
+    names = [*sorted(fractions), "train"]  # test first: it stays when the share of val changes
+    bounds = np.cumsum([fractions[name] for name in names[:-1]])
 
-    def place(identity: str) -> str:
-        digest = hashlib.sha256(f"{seed} {identity}".encode()).digest()
+    def place(image_id: str) -> str:
+        digest = hashlib.sha256(f"{seed} {image_id}".encode()).digest()
         uniform = int.from_bytes(digest[:8], "big") / 2**64  # in [0, 1]; 1 is train too
         return names[np.searchsorted(bounds, uniform, side="right")]
 
-    return dict(zip(units["group"], units["identity"].map(place), strict=True))
+    return dict(zip(groups["group"], groups["smallest_id"].map(place), strict=True))
 
 
-def _deal(sizes: list[int], wanted: dict[str, float]) -> list[str]:
+def _deal(sizes: list[int], fractions: dict[str, float]) -> list[str]:
     """Deals groups, largest first, to the split that lacks most; none stays empty."""
     total = sum(sizes)
-    lacking = {name: max(1, round(total * fraction)) for name, fraction in wanted.items()}
+    lacking = {name: max(1, round(total * fraction)) for name, fraction in fractions.items()}
     lacking = {"train": total - sum(lacking.values()), **lacking}
     empty = set(lacking)
     dealt = []
     for index, size in enumerate(sizes):
         # With no more groups left than empty splits, each of those must get one.
-        among = empty if len(sizes) - index <= len(empty) else set(lacking)
-        name = max((name for name in lacking if name in among), key=lambda name: lacking[name])
+        eligible = empty if len(sizes) - index <= len(empty) else set(lacking)
+        name = max((name for name in lacking if name in eligible), key=lambda name: lacking[name])
         lacking[name] -= size
         empty.discard(name)
         dealt.append(name)
     return dealt
+
+
+class Rule(NamedTuple):
+    """A way to assign groups to splits.
+
+    Attributes:
+        assign: takes the groups, the fraction of each split beside train, and the seed; gives the
+            split of each group.
+        fills_every_split: whether each class reaches every split, for which it needs as many
+            groups as there are splits to fill.
+    """
+
+    assign: Callable[[pd.DataFrame, dict[str, float], int], dict[int, str]]
+    fills_every_split: bool
+
+
+RULES = {"exact": Rule(_exact, True), "stable": Rule(_stable, False)}  # by split.assign

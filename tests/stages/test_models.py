@@ -115,7 +115,7 @@ def test_evaluate_refuses_predictions_of_other_images(whole_run, tmp_path, chang
     table.to_csv(file, index=False)
     other = type(whole_run)(tmp_path, whole_run.params)
     (tmp_path / "dataset").symlink_to(whole_run.path("dataset"))
-    with pytest.raises(StageError, match=r"each picture of .*test once.*Run `dvc repro predict`"):
+    with pytest.raises(StageError, match=r"each image of .*test once.*Run `dvc repro predict`"):
         other.evaluate()
     assert not (tmp_path / "m").exists()
 

@@ -151,7 +151,7 @@ def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
 def test_predictions_of_other_images_are_refused(tmp_path):
     make(tmp_path)
     (tmp_path / "predictions/val.csv").write_bytes((tmp_path / "predictions/test.csv").read_bytes())
-    with pytest.raises(StageError, match=r"val\.csv to hold each picture of .* once"):
+    with pytest.raises(StageError, match=r"val\.csv to hold each image of .* once"):
         run(tmp_path)
 
 

@@ -7,20 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import StageError
-from stages.split.assign import assign_splits, find_leaks
-
-
-def table(labels, groups=None, given_split=None):
-    n = len(labels)
-    return pd.DataFrame(
-        {
-            "image_id": [f"{(i * 2654435761) % 2**32:016x}" for i in range(n)],
-            "path": [f"{label}/{i}.jpg" for i, label in enumerate(labels)],
-            "label": labels,
-            "given_split": given_split or [None] * n,
-            "group": range(n) if groups is None else groups,
-        }
-    )
+from stages.split.assign import assign_splits
+from stages.split.leaks import find_leaks
+from tests.helpers.manifests import manifest_of
 
 
 def counts(frame, split):
@@ -28,18 +17,18 @@ def counts(frame, split):
 
 
 def test_fractions_are_exact_where_no_image_has_a_copy():
-    frame = table(["a"] * 100 + ["b"] * 20)
+    frame = manifest_of(["a"] * 100 + ["b"] * 20)
     split = assign_splits(frame, val=0.15, test=0.2, seed=1)
     assert counts(frame, split) == [[65, 15, 20], [13, 3, 4]]
 
 
 def test_small_classes_stand_in_every_split():
-    frame = table(["a"] * 3 + ["b"] * 4)
+    frame = manifest_of(["a"] * 3 + ["b"] * 4)
     assert counts(frame, assign_splits(frame, 0.15, 0.15, 1)) == [[1, 1, 1], [2, 1, 1]]
 
 
 def test_the_seed_decides_and_names_and_order_do_not():
-    frame = table(["a"] * 40 + ["b"] * 40)
+    frame = manifest_of(["a"] * 40 + ["b"] * 40)
     split = assign_splits(frame, 0.2, 0.2, 1)
     assert split.equals(assign_splits(frame, 0.2, 0.2, 1))
     assert not split.equals(assign_splits(frame, 0.2, 0.2, 2))
@@ -48,14 +37,15 @@ def test_the_seed_decides_and_names_and_order_do_not():
 
 
 def test_a_new_class_moves_no_other():
-    frame = table(["a"] * 40 + ["b"] * 40)
+    frame = manifest_of(["a"] * 40 + ["b"] * 40)
     alone = assign_splits(frame, 0.2, 0.2, 1)
-    with_c = pd.concat([frame, table(["c"] * 9).assign(group=range(1000, 1009))]).reset_index()
+    new_class = manifest_of(["c"] * 9).assign(group=range(1000, 1009))
+    with_c = pd.concat([frame, new_class]).reset_index()
     assert assign_splits(with_c, 0.2, 0.2, 1)[:80].tolist() == alone.tolist()
 
 
 def test_given_splits_are_kept_and_missing_ones_come_out_of_train():
-    frame = table(["a"] * 20 + ["b"] * 20, given_split=(["train"] * 15 + ["test"] * 5) * 2)
+    frame = manifest_of(["a"] * 20 + ["b"] * 20, given_split=(["train"] * 15 + ["test"] * 5) * 2)
     split = assign_splits(frame, val=0.2, test=0.2, seed=1)
     given_split = frame["given_split"]
     assert (split[given_split == "test"] == "test").all()
@@ -64,29 +54,20 @@ def test_given_splits_are_kept_and_missing_ones_come_out_of_train():
 
 
 def test_too_few_images_are_counted():
-    frame = table(["a"] * 30 + ["b"] * 2)
+    frame = manifest_of(["a"] * 30 + ["b"] * 2)
     with pytest.raises(StageError, match=r"class 'b': expected at least 3 .*Received: 2"):
         assign_splits(frame, 0.15, 0.15, 1)
-    copies = table(["a"] * 30 + ["b"] * 9, groups=[*range(30), *[99] * 9])
+    copies = manifest_of(["a"] * 30 + ["b"] * 9, groups=[*range(30), *[99] * 9])
     with pytest.raises(StageError, match=r"class 'b': expected at least 3 distinct.*Received: 1"):
         assign_splits(copies, 0.15, 0.15, 1)
 
 
 def test_a_class_missing_from_a_given_split_is_named():
-    frame = table(["a", "a", "a", "b", "b"], given_split=["train", "val", "test", "train", "val"])
-    with pytest.raises(StageError, match=r"class 'b': expected pictures in test\. Received: none"):
+    frame = manifest_of(
+        ["a", "a", "a", "b", "b"], given_split=["train", "val", "test", "train", "val"]
+    )
+    with pytest.raises(StageError, match=r"class 'b': expected images in test\. Received: none"):
         assign_splits(frame, 0.15, 0.15, 1)
-
-
-def test_leaks_are_what_judges_nothing():
-    frame = table(["a"] * 5, groups=[0, 0, 1, 1, 2])
-    split = pd.Series(["train", "test", "val", "test", "train"])
-    leaks = find_leaks(frame, split)
-    assert [(leak["path"], leak["split"], leak["other_path"]) for leak in leaks] == [
-        ("a/0.jpg", "train", "a/1.jpg"),
-        ("a/2.jpg", "val", "a/3.jpg"),
-    ]
-    assert [leak["index"] for leak in leaks] == [0, 2]
 
 
 @settings(max_examples=60, deadline=None)
@@ -106,18 +87,18 @@ def test_groups_never_cross_and_counts_are_exact_to_one_group(sizes, val, test, 
         for length in lengths:
             groups += [len(set(groups))] * length
             labels += [label] * length
-    frame = table(labels, groups)
+    frame = manifest_of(labels, groups)
     split = assign_splits(frame, val, test, seed)
     assert set(split) == {"train", "val", "test"}
     assert (split.groupby(frame["group"]).nunique() == 1).all()
     for label, lengths in sizes.items():
-        own = split[frame["label"] == label]
+        of_class = split[frame["label"] == label]
         for name, fraction in (("val", val), ("test", test)):
-            n = int((own == name).sum())
+            n = int((of_class == name).sum())
             wanted = max(1, round(sum(lengths) * fraction))
             assert n >= 1
             assert abs(n - wanted) <= max(lengths), (label, name, n, wanted)
-        assert (own == "train").any()
+        assert (of_class == "train").any()
     assert find_leaks(frame, split) == []
     assert np.array_equal(split.index, frame.index)
 
@@ -125,7 +106,7 @@ def test_groups_never_cross_and_counts_are_exact_to_one_group(sizes, val, test, 
 def hashed(n, start=0, label="a"):
     """Distinct images with ids and groups that no other call with another `start` repeats."""
     ids = [hashlib.sha256(f"{start + i}".encode()).hexdigest()[:16] for i in range(n)]
-    return table([label] * n, list(range(start, start + n))).assign(image_id=ids)
+    return manifest_of([label] * n, list(range(start, start + n))).assign(image_id=ids)
 
 
 def test_a_stable_place_is_what_the_hash_says():
@@ -196,7 +177,7 @@ def test_stable_respects_given_splits():
 
 def test_a_class_that_stable_leaves_out_of_a_split_is_named_with_the_way_out():
     frame = pd.concat([hashed(300), hashed(3, 1000, "b")], ignore_index=True)
-    with pytest.raises(StageError, match=r"class 'b': expected pictures in .*Received: none") as e:
+    with pytest.raises(StageError, match=r"class 'b': expected images in .*Received: none") as e:
         assign_splits(frame, 0.15, 0.15, 1, "stable")
     assert "or set split.assign: exact." in str(e.value)
     assert assign_splits(frame, 0.15, 0.15, 1).notna().all()

@@ -5,30 +5,31 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from common import tables
+from common.contracts.dataset import SPLITS, Dataset
+from common.contracts.manifest import read_manifest
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png, load_pixels
 from tests.helpers.pipeline import image_bytes, make_image, write_images
 
 
-def test_every_image_stands_in_one_split_resized_as_serving_will_do_it(whole_run):
-    manifest = tables.read_manifest(whole_run.path("clean/manifest.parquet"))
-    found = {name: tables.Dataset(whole_run.path("dataset") / name) for name in tables.SPLITS}
-    paths = [path for split in found.values() for path in split.path]
+def test_every_image_stands_in_one_split_resized_as_serving_will_do_it(sampled_run):
+    manifest = read_manifest(sampled_run.path("clean/manifest.parquet"))
+    splits = {name: Dataset(sampled_run.path("dataset") / name) for name in SPLITS}
+    paths = [path for split in splits.values() for path in split.path]
     assert sorted(paths) == manifest["path"].tolist()
-    test = found["test"]
+    test = splits["test"]
     for row, png in test.png_at(range(test.n)).items():
-        raw = (whole_run.path("raw") / test.path[row]).read_bytes()
+        raw = (sampled_run.path("raw") / test.path[row]).read_bytes()
         expected = load_pixels(raw, (64, 64), "stretch", 10_000_000)
         assert np.array_equal(decode_png(png), np.asarray(expected))
-    assert tables.Dataset(whole_run.path("dataset/val")).class_names == ["cat", "dog", "owl"]
-    counted = read_json(whole_run.path("m/split.json"))
-    assert counted["train"]["per_class"] == {"cat": 28, "dog": 14, "owl": 8}
-    assert counted["val"]["per_class"] == {"cat": 6, "dog": 3, "owl": 2}
-    assert counted["test"]["n_examples"] == 11
-    assert counted["leaks"] == 0
-    assert (counted["pictures"], counted["dropped"]) == (72, 0)
+    assert Dataset(sampled_run.path("dataset/val")).class_names == ["cat", "dog", "owl"]
+    metrics = read_json(sampled_run.path("m/split.json"))
+    assert metrics["train"]["per_class"] == {"cat": 28, "dog": 14, "owl": 8}
+    assert metrics["val"]["per_class"] == {"cat": 6, "dog": 3, "owl": 2}
+    assert metrics["test"]["n_examples"] == 11
+    assert metrics["leaks"] == 0
+    assert (metrics["pictures"], metrics["dropped"]) == (72, 0)
 
 
 def test_image_size_is_height_then_width(run, small_params):
@@ -36,7 +37,7 @@ def test_image_size_is_height_then_width(run, small_params):
     small_params(split__image_size=[32, 48])
     run.clean()
     run.split()
-    png = tables.Dataset(run.path("dataset/val")).png_at([0])[0]
+    png = Dataset(run.path("dataset/val")).png_at([0])[0]
     assert Image.open(io.BytesIO(png)).size == (48, 32)
 
 
@@ -57,12 +58,12 @@ def test_leaks_across_given_splits_are_listed_and_handled(
     small_params(split__leakage=leakage)
     run.clean()
     run.split()
-    assert tables.Dataset(run.path("dataset/train")).n == n_train
-    assert tables.Dataset(run.path("dataset/test")).n == 9
-    counted = read_json(run.path("m/split.json"))
-    assert counted["pictures"] == 26
-    assert counted["dropped"] == 9 - n_train
-    assert sum(counted[name]["n_examples"] for name in tables.SPLITS) == 17 + n_train
+    assert Dataset(run.path("dataset/train")).n == n_train
+    assert Dataset(run.path("dataset/test")).n == 9
+    metrics = read_json(run.path("m/split.json"))
+    assert metrics["pictures"] == 26
+    assert metrics["dropped"] == 9 - n_train
+    assert sum(metrics[name]["n_examples"] for name in SPLITS) == 17 + n_train
     leaks = pd.read_csv(run.path("dataset/leaks.csv"))
     assert leaks["path"].tolist() == ["train/cat/leak.png"]
     assert leaks["other_path"].tolist() == ["test/cat/leak.jpg"]
@@ -90,11 +91,7 @@ def test_grouped_near_copies_stay_together(run, small_params):
     small_params(clean__near_duplicates="group")
     run.clean()
     run.split()
-    place = {
-        path: name
-        for name in tables.SPLITS
-        for path in tables.Dataset(run.path("dataset") / name).path
-    }
+    place = {path: name for name in SPLITS for path in Dataset(run.path("dataset") / name).path}
     for i in range(4):
         assert len({place[f"cat/series_{i}_{size}.png"] for size in (160, 120, 80)}) == 1
     assert len(place) == 36
@@ -125,8 +122,8 @@ def test_stable_keeps_old_images_where_they_were(run, small_params):
     for _ in range(2):
         run.clean()
         run.split()
-        found = {name: tables.Dataset(run.path("dataset") / name) for name in tables.SPLITS}
-        places.append({path: name for name, split in found.items() for path in split.path})
+        splits = {name: Dataset(run.path("dataset") / name) for name in SPLITS}
+        places.append({path: name for name, split in splits.items() for path in split.path})
         write_images(run.path("raw/more"), {"cat": 5, "dog": 9}, start=9)
     assert len(places[0]) == 60
     assert len(places[1]) == 74
