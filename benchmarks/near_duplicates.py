@@ -25,7 +25,8 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from common.cli import parallel_map
 from common.params import read_params
-from stages.clean.duplicates.groups import find_groups, fingerprint
+from stages.clean.duplicates.fingerprints import fingerprint
+from stages.clean.duplicates.groups import find_groups
 from stages.clean.duplicates.hash_search import near_pairs
 
 NAMES = {"hash_distance", "correlation", "correlation_loose", "agreement"}

@@ -25,9 +25,9 @@ def test_tar_names_become_text(tmp_path, format):
     files = {name: b"1", "猫/köter.jpg": b"2", "long/" * 40 + "1.jpg": b"3"}
     path = write_tar(tmp_path / "pets.tar", files, format=format, errors="surrogateescape")
     unpack_to_out(path)
-    found = contents(tmp_path / "out")
-    assert set(found) == {"café.jpg", "猫/köter.jpg", "long/" * 40 + "1.jpg"}
-    for name in found:
+    files = contents(tmp_path / "out")
+    assert set(files) == {"café.jpg", "猫/köter.jpg", "long/" * 40 + "1.jpg"}
+    for name in files:
         name.encode()
 
 

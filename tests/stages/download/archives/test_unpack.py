@@ -25,7 +25,7 @@ from tests.helpers.archive_files import (
 
 
 @pytest.mark.parametrize("kind", ["stored", "deflated", "bzip2", "lzma", *TAR_MODES])
-def test_every_kind_is_told_by_its_content(tmp_path, kind):
+def test_every_kind_is_recognised_by_its_content(tmp_path, kind):
     path = tmp_path / "pets.bin"
     write(path, PETS, kind)
     assert is_archive(path)

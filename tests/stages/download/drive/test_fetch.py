@@ -311,10 +311,10 @@ def test_folder(drive, tmp_path):
 
     assert path == tmp_path / "Pets & more"
     assert list(tmp_path.iterdir()) == [path]
-    found = {
+    received = {
         str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
     }
-    assert found == dict(
+    assert received == dict(
         zip(["notes.html", "new.part", "cats/1.jpg", "cats/1 (2).jpg"], contents, strict=True)
     )
 
