@@ -53,7 +53,7 @@ def label_by_folder(paths: list[str]) -> tuple[list[LabelledFile], list[str]]:
         LabelledFile(path, PurePosixPath(path).parts[level], split)
         for path, (level, split) in levels.items()
     ]
-    labels = sorted({item.label for item in labelled})
+    labels = sorted({file.label for file in labelled})
     if len(labels) < 2:
         raise StageError(
             "Expected one folder per class, two classes at least. Received: "

@@ -1,4 +1,4 @@
-"""Contradictions between label tables and folders about a file's class or split: errors, all."""
+"""Contradictions of label tables and folders about a file's class or split: each is an error."""
 
 import dataclasses
 import re
@@ -27,16 +27,16 @@ def check_csvs_beside_folders(labelled: list[LabelledFile], matched: MatchedRows
     Raises:
         StageError: with the first rows that differ.
     """
-    pairs = [(item, matched.rows[item.path]) for item in labelled if item.path in matched.rows]
-    counts = Counter((_value(item.label), _value(row.label)) for item, row in pairs)
+    pairs = [(file, matched.rows[file.path]) for file in labelled if file.path in matched.rows]
+    counts = Counter((_value(file.label), _value(row.label)) for file, row in pairs)
     folders, targets = {folder for folder, _ in counts}, {target for _, target in counts}
     expected = {folder: folder for folder in folders}
     if _all_numbers(folders) != _all_numbers(targets) and folders.isdisjoint(targets):
         expected = _commonest_mapping(counts)
     differing = [
-        f"{item.path}: folder {item.label}, {row.where} says {row.label}"
-        for item, row in pairs
-        if expected.get(_value(item.label)) != _value(row.label)
+        f"{file.path}: folder {file.label}, {row.where} says {row.label}"
+        for file, row in pairs
+        if expected.get(_value(file.label)) != _value(row.label)
     ]
     if differing:
         raise StageError(
@@ -58,14 +58,14 @@ def check_table_against_folders(matched: MatchedRows) -> None:
     except StageError:
         return  # no class folders
     labels = {_value(row.label) for row in matched.rows.values()}
-    classes = {_value(item.label) for item in labelled} & labels
+    classes = {_value(file.label) for file in labelled} & labels
     if len(classes) < 2:
         return
     differing = []
-    for item in labelled:
-        row, folder = matched.rows[item.path], _value(item.label)
+    for file in labelled:
+        row, folder = matched.rows[file.path], _value(file.label)
         if folder in classes and folder != _value(row.label):
-            differing.append(f"{item.path}: folder {item.label}, {row.where} says {row.label}")
+            differing.append(f"{file.path}: folder {file.label}, {row.where} says {row.label}")
     if differing:
         raise StageError(
             "Expected data.labels to agree with the folders that are called like its classes. "
@@ -82,15 +82,15 @@ def combine_splits(labelled: list[LabelledFile], matched: MatchedRows) -> list[L
         StageError: with the first rows where the two differ.
     """
     combined, differing = [], []
-    for item in labelled:
-        row = matched.rows.get(item.path)
-        if row is None or row.split is None or row.split == item.given_split:
-            combined.append(item)
-        elif item.given_split is None:
-            combined.append(dataclasses.replace(item, given_split=row.split))
+    for file in labelled:
+        row = matched.rows.get(file.path)
+        if row is None or row.split is None or row.split == file.given_split:
+            combined.append(file)
+        elif file.given_split is None:
+            combined.append(dataclasses.replace(file, given_split=row.split))
         else:
-            folder, table = f"folder {item.given_split}", f"{row.where} says {row.split}"
-            differing.append(f"{item.path}: {folder}, {table}")
+            folder, table = f"folder {file.given_split}", f"{row.where} says {row.split}"
+            differing.append(f"{file.path}: {folder}, {table}")
     if differing:
         raise StageError(
             "Expected split folders and the split column of label tables to agree. Received "

@@ -31,7 +31,7 @@ class SourceLabels:
         outside: files outside of class folders, where folders give the labels.
         tables: the label tables that were read.
         unlisted: files that are not in data.labels, where that gives the labels.
-        missing: rows of label tables whose file is not there.
+        missing: number of rows of label tables whose file is not there.
         warnings: lines for the user.
     """
 
@@ -86,7 +86,7 @@ def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> So
         warnings.append(
             f"{len(unlisted):,} file(s) that are not in {table} left out: {quote_names(unlisted)}"
         )
-    labelled.sort(key=lambda item: item.path)
+    labelled.sort(key=lambda file: file.path)
     warnings += _warn_open_split(labelled)
     return SourceLabels(labelled, [], [table], unlisted, len(matched.missing), warnings)
 
@@ -114,9 +114,9 @@ def _from_folders(raw: Path, paths: list[str], columns: Columns) -> SourceLabels
     homes = {path: finder.home(path) for path in tables}
     scopes = {posixpath.dirname(path) if home is None else home for path, home in homes.items()}
     unlisted = [
-        item.path
-        for item in labelled
-        if item.path not in matched.rows and not scopes.isdisjoint(_above(item.path))
+        file.path
+        for file in labelled
+        if file.path not in matched.rows and not scopes.isdisjoint(_above(file.path))
     ]
     if unlisted:
         warnings.append(
@@ -193,7 +193,7 @@ def _warn_missing(matched: MatchedRows) -> list[str]:
 
 
 def _warn_open_split(labelled: list[LabelledFile]) -> list[str]:
-    without_split = [item.path for item in labelled if item.given_split is None]
+    without_split = [file.path for file in labelled if file.given_split is None]
     if len(without_split) in (0, len(labelled)):
         return []
     return [
