@@ -15,6 +15,8 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from common.reasons import EMPTY, NOT_AN_IMAGE, REASONS, TOO_LARGE, TRUNCATED, UNSUPPORTED_FORMAT
+
 # By content, never by file name. An allow-list, because Pillow would start Ghostscript for an EPS
 # named .jpg. "JPEG" and not "MPO": the latter raises KeyError on other files, and the former
 # opens the first image of an MPO.
@@ -65,9 +67,14 @@ class ImageError(ValueError):
     Attributes:
         reason: one of `reasons.REASONS`.
         detail: what exactly is wrong, for people.
+
+    Raises:
+        ValueError: another reason.
     """
 
     def __init__(self, reason: str, detail: str):
+        if reason not in REASONS:
+            raise ValueError(f"Expected one of {tuple(REASONS)}. Received: {reason!r}")
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
@@ -108,29 +115,29 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
         ImageError: empty, not_an_image, unsupported_format, too_large or truncated.
     """
     if not data:
-        raise ImageError("empty", "0 bytes")
+        raise ImageError(EMPTY, "0 bytes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels is our limit
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except Image.DecompressionBombError as error:
-            raise ImageError("too_large", str(error)) from None
+            raise ImageError(TOO_LARGE, str(error)) from None
         except UnidentifiedImageError:
             raise _unidentified(data) from None
         except _DAMAGE as error:
-            raise ImageError("truncated", f"header cannot be read: {error}") from None
+            raise ImageError(TRUNCATED, f"header cannot be read: {error}") from None
         with image:
             file_format, mode = image.format or "", image.mode
             if image.width * image.height > max_pixels:
                 raise ImageError(
-                    "too_large", f"{image.width}x{image.height} px, limit {max_pixels} px"
+                    TOO_LARGE, f"{image.width}x{image.height} px, limit {max_pixels} px"
                 )
             try:
                 slack = _reduce(image, image_size) if image_size else (0.0,) * 4
                 image.load()  # verify() finds neither a cut JPEG nor a missing end marker
                 upright = to_rgb(image)
             except _DAMAGE as error:
-                raise ImageError("truncated", f"{type(error).__name__}: {error}") from None
+                raise ImageError(TRUNCATED, f"{type(error).__name__}: {error}") from None
     if file_format == "MPO":  # several JPEGs in one file; we took the first
         file_format = "JPEG"
     left, upper, right, lower = slack
@@ -246,9 +253,9 @@ def _unidentified(data: bytes) -> ImageError:
     webp = data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"")
     avif = data[4:12] in (b"ftypavif", b"ftypavis")
     if data.startswith(_ALLOWED_MAGIC) or webp or avif:
-        return ImageError("truncated", f"begins like a picture, but {len(data)} bytes do not open")
+        return ImageError(TRUNCATED, f"begins like a picture, but {len(data)} bytes do not open")
     for offset, magic in _OTHER_MAGIC:
         if data[offset : offset + len(magic)] == magic:
             name = data[offset : offset + 12]
-            return ImageError("unsupported_format", f"a picture of another format ({name!r})")
-    return ImageError("not_an_image", f"begins with {data[:16]!r}")
+            return ImageError(UNSUPPORTED_FORMAT, f"a picture of another format ({name!r})")
+    return ImageError(NOT_AN_IMAGE, f"begins with {data[:16]!r}")

@@ -1,4 +1,4 @@
-"""Files that nobody put into an image set on purpose."""
+"""Junk files: what operating systems and git leave behind in an image set."""
 
 from pathlib import PurePosixPath
 
@@ -7,7 +7,7 @@ JUNK_FILES = {".ds_store", "thumbs.db", "desktop.ini", ".gitkeep", ".gitignore"}
 
 
 def is_junk(relative_posix_path: str) -> bool:
-    """Whether a path is what operating systems and git leave behind: the one list of it.
+    """Whether a path is a file that nobody put into an image set on purpose.
 
     That is everything in a `__MACOSX` folder, and in any folder `.DS_Store`, `Thumbs.db`,
     `desktop.ini`, `.gitkeep` and `.gitignore` (in any case) and macOS's resource forks,

@@ -1,4 +1,7 @@
-"""Where images come from: each `data.source`, with its name for people, as in the model card."""
+"""Sources of images: each choice of `data.source`, with its name for people in the model card.
+
+`stages/download/sources.py` has the function that brings the images of each.
+"""
 
 SOURCES = {
     "sample": "built-in sample",

@@ -13,7 +13,8 @@ from PIL import Image
 from benchmarks.near_duplicates.planted import decode
 from common.cli import parallel_map
 from common.params import read_params
-from stages.clean.duplicates.groups import find_groups, fingerprint
+from stages.clean.duplicates.fingerprints import fingerprint
+from stages.clean.duplicates.groups import find_groups
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 SETTINGS = {"hash_distance", "correlation", "correlation_loose", "agreement"}  # of clean

@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 from benchmarks.near_duplicates.finders import search_settings
 from benchmarks.near_duplicates.planted import brighter
 from common.cli import parallel_map
-from stages.clean.duplicates.groups import find_groups, fingerprint
+from stages.clean.duplicates.fingerprints import fingerprint
+from stages.clean.duplicates.groups import find_groups
 from stages.clean.duplicates.hash_search import near_pairs
 
 

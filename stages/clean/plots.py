@@ -1,4 +1,4 @@
-"""Everything in plots/clean: what the source holds, what was dropped, what to look at."""
+"""Plots of the stage: class counts and sizes, and sheets of kept, rejected and flagged images."""
 
 import collections
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 
 from common.plots import bars, grids, sets, style
 from common.plots.grids import Strip, caption
-from common.reasons import REASONS
+from common.reasons import EXACT_DUPLICATE, LABEL_CONFLICT, REASONS
 from common.schema import Clean
 from stages.clean import quality
 
@@ -31,12 +31,12 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
     """
     labels = sorted({*kept["label"], *(row["label"] for row in rejected)})
     counts = [int((kept["label"] == label).sum()) for label in labels]
-    parts = {"kept": counts}
+    counts_by_fate = {"kept": counts}
     fates = collections.Counter((row["reason"], row["label"]) for row in rejected)
     for reason in REASONS:
         if any(fates[reason, label] for label in labels):
-            parts[reason] = [fates[reason, label] for label in labels]
-    bars.stacked_bars(folder / "classes.png", "Files per class", labels, parts, "files")
+            counts_by_fate[reason] = [fates[reason, label] for label in labels]
+    bars.stacked_bars(folder / "classes.png", "Files per class", labels, counts_by_fate, "files")
     sets.pie(folder / "shares.png", f"{len(kept):,} pictures kept", labels, counts)
     width, height = kept["width"].to_numpy(), kept["height"].to_numpy()
     sets.sizes(folder / "sizes.png", "Sizes of the pictures kept", width, height)
@@ -49,26 +49,26 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
         "conflicts": conflict_strips(rejected),
         "flags": flag_strips(kept, clean),
     }
-    shown = [path for _, strips in sheets.values() for strip in strips for path in strip.paths]
-    images = grids.thumbnails(raw, shown, clean.max_pixels)
+    paths = [path for _, strips in sheets.values() for strip in strips for path in strip.paths]
+    images = grids.thumbnails(raw, paths, clean.max_pixels)
     for name, (title, strips) in sheets.items():
         grids.contact_sheet(folder / f"{name}.png", title, strips, images)
 
 
 def sample_strips(kept: pd.DataFrame) -> tuple[str, list[Strip]]:
     """Title and strips: some kept images of each class, evenly spaced in the order of paths."""
-    groups = list(kept.groupby("label"))
-    each = int(np.clip(SAMPLES // len(groups), 2, 2 * grids.COLUMNS))
+    classes = list(kept.groupby("label"))
+    per_class = int(np.clip(SAMPLES // len(classes), 2, 2 * grids.COLUMNS))
     strips = []
-    for label, own in groups[:CLASSES]:
-        n = min(each, len(own))
-        chosen = ((np.arange(n) + 0.5) * len(own) / n).astype(int)
+    for label, rows in classes[:CLASSES]:
+        n = min(per_class, len(rows))
+        chosen = ((np.arange(n) + 0.5) * len(rows) / n).astype(int)
         strips.append(
-            Strip(f"{label}: {len(own):,}", own["path"].iloc[chosen].tolist(), [""] * len(chosen))
+            Strip(f"{label}: {len(rows):,}", rows["path"].iloc[chosen].tolist(), [""] * len(chosen))
         )
-    title = f"Pictures kept, at most {each} of each class"
-    if len(groups) > CLASSES:
-        title += f" (first {CLASSES} of {len(groups)} classes)"
+    title = f"Pictures kept, at most {per_class} of each class"
+    if len(classes) > CLASSES:
+        title += f" (first {CLASSES} of {len(classes)} classes)"
     return title, strips
 
 
@@ -77,16 +77,16 @@ def rejected_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
     strips = []
     for reason in REASONS:
         rows = sorted((row for row in rejected if row["reason"] == reason), key=_path)
-        shown = rows[:REJECTED]
-        if not shown:
+        first = rows[:REJECTED]
+        if not first:
             continue
         strips.append(
             Strip(
                 f"{reason}: {len(rows):,}",
-                [row["path"] for row in shown],
+                [row["path"] for row in first],
                 [
                     caption(row["path"], style.wrap(row["detail"], grids.CAPTION, 3))
-                    for row in shown
+                    for row in first
                 ],
             )
         )
@@ -103,23 +103,23 @@ def duplicate_strips(kept: pd.DataFrame, rejected: list[dict]) -> tuple[str, lis
         if row["kept_path"]:
             groups[row["group"]].append((row["reason"], row["path"]))
     groups = {group: rows for group, rows in groups.items() if len(rows) > 1}
-    # Near copies first, for they are the ones to judge, and the largest groups of them.
+    # Near copies first, for they are the ones to check by eye, and the largest groups of them.
     order = sorted(
         groups.values(),
-        key=lambda rows: (all(r == "exact_duplicate" for r, _ in rows[1:]), -len(rows), rows),
+        key=lambda rows: (all(r == EXACT_DUPLICATE for r, _ in rows[1:]), -len(rows), rows),
     )
     strips = []
     for number, rows in enumerate(order[:GROUPS], start=1):
-        shown = rows[: grids.COLUMNS]
+        first = rows[: grids.COLUMNS]
         dropped = sum(reason != "kept" for reason, _ in rows)
         heading = f"{number}: {len(rows) - dropped} kept, {dropped} dropped"
-        if len(shown) < len(rows):
-            heading += f", {len(shown)} shown"
+        if len(first) < len(rows):
+            heading += f", {len(first)} shown"
         strips.append(
             Strip(
                 heading,
-                [path for _, path in shown],
-                [caption(path, reason) for reason, path in shown],
+                [path for _, path in first],
+                [caption(path, reason) for reason, path in first],
             )
         )
     return f"{len(strips)} of {len(groups):,} groups of copies", strips
@@ -129,16 +129,16 @@ def conflict_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
     """Title and strips: the same image under several labels, all of it dropped."""
     groups = collections.defaultdict(list)
     for row in sorted(rejected, key=_path):
-        if row["reason"] == "label_conflict":
+        if row["reason"] == LABEL_CONFLICT:
             groups[row["group"]].append(row)
     strips = []
     for rows in list(groups.values())[:GROUPS]:
-        shown = rows[: grids.COLUMNS]
+        first = rows[: grids.COLUMNS]
         strips.append(
             Strip(
                 " / ".join(sorted({row["label"] for row in rows})),
-                [row["path"] for row in shown],
-                [caption(row["path"], style.shorten(row["label"], 25)) for row in shown],
+                [row["path"] for row in first],
+                [caption(row["path"], style.shorten(row["label"], 25)) for row in first],
             )
         )
     return f"{len(strips)} of {len(groups):,} pictures under several labels", strips
@@ -149,24 +149,24 @@ def flag_strips(kept: pd.DataFrame, clean: Clean) -> tuple[str, list[Strip]]:
     limits = clean.quality.model_dump()
     strips = []
     for flag, (measured, sign) in quality.RULES.items():
-        own = kept[kept[flag]].sort_values([measured, "path"], ascending=[sign < 0, True])
-        if own.empty:
+        flagged = kept[kept[flag]].sort_values([measured, "path"], ascending=[sign < 0, True])
+        if flagged.empty:
             continue
-        shown = own.head(FLAGGED)
+        worst = flagged.head(FLAGGED)
         side = ">" if sign > 0 else "<"
         strips.append(
             Strip(
-                f"{flag}: {len(own):,}",
-                shown["path"].tolist(),
+                f"{flag}: {len(flagged):,}",
+                worst["path"].tolist(),
                 [
                     caption(row["path"], f"{measured} {row[measured]:g} {side} {limits[flag]:g}")
                     + (f"\n{row['width']} × {row['height']} px" if flag == "odd_size" else "")
-                    for row in shown.to_dict("records")
+                    for row in worst.to_dict("records")
                 ],
             )
         )
-    flagged = int(kept[list(quality.RULES)].any(axis=1).sum())
-    return f"{flagged:,} of {len(kept):,} pictures kept are flagged (the worst shown)", strips
+    total = int(kept[list(quality.RULES)].any(axis=1).sum())
+    return f"{total:,} of {len(kept):,} pictures kept are flagged (the worst shown)", strips
 
 
 def _path(row: dict) -> str:

@@ -1,4 +1,4 @@
-"""What an image is like: measures of each, and flags for the ones to look at. Rejects nothing.
+"""Measures of image quality, and flags for the images to look at. Rejects nothing.
 
 All measures are of 8-bit values, 0 to 255, and are rounded to two decimals before they are
 compared, so that the flags of the manifest follow from its numbers. Each flag is one measure
@@ -69,13 +69,13 @@ def measure(image: Image.Image, grey: Image.Image) -> dict[str, float]:
     red, green, blue = (image.reduce(factor) if factor > 1 else image).split()
     largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     smallest = ImageChops.darker(ImageChops.darker(red, green), blue)
-    found = {
+    measures = {
         "sharpness": _laplacian_deviation(np.asarray(grey)),
         "brightness": brightness,
         "contrast": contrast,
         "colourfulness": _moments(ImageChops.subtract(largest, smallest))[0],
     }
-    return {name: round(value, 2) for name, value in found.items()}
+    return {name: round(value, 2) for name, value in measures.items()}
 
 
 def add_flags(rows: pd.DataFrame, quality: Quality) -> pd.DataFrame:
@@ -106,10 +106,10 @@ def count_flags(rows: pd.DataFrame) -> dict[str, dict]:
     """Images with each flag, and of these how many per class (classes with none left out)."""
     labels = {flag: rows.loc[rows[flag], "label"] for flag in RULES}
     return {
-        "flags": {flag: len(own) for flag, own in labels.items()},
+        "flags": {flag: len(flagged) for flag, flagged in labels.items()},
         "flags_by_class": {
-            flag: {label: int(count) for label, count in own.value_counts().items()}
-            for flag, own in labels.items()
+            flag: {label: int(count) for label, count in flagged.value_counts().items()}
+            for flag, flagged in labels.items()
         },
     }
 

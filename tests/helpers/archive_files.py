@@ -1,4 +1,4 @@
-"""Archives for tests, and what becomes of them."""
+"""Archives for tests, and ways to unpack them."""
 
 import io
 import random
@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import StageError
 from common.files import atomic_folder
-from stages.download.archives.unpack import ExtractReport, extract
+from stages.download.archives.unpack import Unpacked, unpack
 
 TAR_MODES = ["w", "w:gz", "w:bz2", "w:xz"]
 NOISE = random.Random(0).randbytes(20_000)
@@ -44,10 +44,10 @@ def write(path: Path, files: dict[str, bytes], kind: str) -> Path:
 WRITERS = {"zip": write_zip, "tar": write_tar}
 
 
-def unpack(path: Path, max_files=1000, max_bytes=10**9, max_ratio=100.0) -> ExtractReport:
+def unpack_to_out(path: Path, max_files=1000, max_bytes=10**9, max_ratio=100.0) -> Unpacked:
     """Unpacks into the folder `out` beside the archive."""
     with atomic_folder(path.parent / "out") as folder:
-        return extract(path, folder, max_files, max_bytes, max_ratio)
+        return unpack(path, folder, max_files, max_bytes, max_ratio)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -62,7 +62,7 @@ def refusal(path: Path, **limits) -> str:
     """The message of an archive that has to be refused, with nothing left on the disk."""
     before = sorted(path.parent.rglob("*"))
     with pytest.raises(StageError) as caught:
-        unpack(path, **limits)
+        unpack_to_out(path, **limits)
     assert sorted(path.parent.rglob("*")) == before
     assert path.name in str(caught.value)
     return str(caught.value)

@@ -1,7 +1,7 @@
-"""Whether two thumbnails show the same image, once the best small crop is undone.
+"""Alignment of two thumbnails, and the test whether they show the same image.
 
-One thumbnail is moved onto the other by least squares, coarse to fine; where they overlap, their
-grey values, their fine detail and the share of equal pixels decide.
+One thumbnail is moved onto the other by least squares, coarse to fine, which undoes a small crop;
+where they overlap, their grey values, their fine detail and the share of equal pixels decide.
 """
 
 import numpy as np
@@ -77,14 +77,15 @@ def confirm(
             near = _correlation(moved, b, overlap) >= correlation_loose - COARSE_SLACK
             left, warp = left[near], warp[near]
         result = np.zeros(len(pyramid[0][0]), bool)
-        result[left] = judge(moved[near], b[near], overlap[near])
+        result[left] = are_copies(moved[near], b[near], overlap[near])
         # A stamp may pull the alignment off; the images as they are get a chance as well.
         left = left[~result[left]]
         a, b = (side[left] for side in pyramid[0])
-        result[left] = judge(a, b, np.ones_like(a))
+        result[left] = are_copies(a, b, np.ones_like(a))
         return result
 
-    def judge(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+    def are_copies(a: np.ndarray, b: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+        """(pairs,) bool for aligned thumbnails and the mask of where both have an image."""
         if not len(a):  # numpy takes no median of nothing
             return np.zeros(0, bool)
         grey = _correlation(a, b, overlap)

@@ -39,13 +39,13 @@ def near_pairs(
     radii = [least + (chunk < extra) - 1 for chunk in range(CHUNKS)]
 
     # One thread: two were no faster, the steps are short and hand over the interpreter too often.
-    found = [
+    chunk_pairs = [
         _chunk_pairs(queries, base, CHUNK_BITS * chunk, radius, distance)
         for chunk, radius in enumerate(radii)
         if radius >= 0
     ]
     width = max(1, len(queries if base is None else base))
-    return np.divmod(np.unique(np.concatenate(found)), width)
+    return np.divmod(np.unique(np.concatenate(chunk_pairs)), width)
 
 
 def _chunk_pairs(queries, base, shift: int, radius: int, distance: int) -> np.ndarray:
@@ -71,7 +71,7 @@ def _chunk_pairs(queries, base, shift: int, radius: int, distance: int) -> np.nd
     # Within one set each pair would be met from both ends; the end with a 0 in the highest
     # differing bit is enough.
     lower = [every[query_key >> bit & 1 == 0] if same else every for bit in range(CHUNK_BITS)]
-    found = [np.zeros(0, np.int64)]
+    pairs = [np.zeros(0, np.int64)]
     flips = np.arange(1 << CHUNK_BITS)
     for flip in flips[np.bitwise_count(flips) <= radius].tolist():
         chosen = lower[flip.bit_length() - 1] if flip else every
@@ -81,11 +81,11 @@ def _chunk_pairs(queries, base, shift: int, radius: int, distance: int) -> np.nd
         while len(chosen):
             step = LOOKUP_BLOCK // width
             for start in range(0, len(chosen), step):
-                part = slice(start, start + step)
+                block = slice(start, start + step)
                 # `take` is the faster way into whole arrays, and copies a view from end to end.
-                row = first[part]
+                row = first[block]
                 differing = rows.take(row, axis=0) if width == least else rows[row]
-                differing ^= queries.take(chosen[part])[:, None]
+                differing ^= queries.take(chosen[block])[:, None]
                 hit = np.flatnonzero(np.bitwise_count(differing) <= distance)
                 if len(hit):
                     q, place = start + hit // width, hit % width
@@ -93,12 +93,12 @@ def _chunk_pairs(queries, base, shift: int, radius: int, distance: int) -> np.nd
                     if same:
                         q, b = np.minimum(q, b), np.maximum(q, b)
                         q, b = q[q < b], b[q < b]
-                    found.append(q * len(base) + b)
+                    pairs.append(q * len(base) + b)
             more = np.flatnonzero(first + width < last)
             chosen, first, last = chosen[more], first[more] + width, last[more]
             width = min(2 * width, LOOKUP_BLOCK)
             rows = sliding_window_view(sorted_base, width)
-    return np.unique(np.concatenate(found))
+    return np.unique(np.concatenate(pairs))
 
 
 def _sort_by_chunk(hashes: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,9 +126,9 @@ def near_pairs_in_blocks(
         q, b = near_pairs(q_value, b_value, distance)
     b_count = b_start[b + 1] - b_start[b]
     size = (q_start[q + 1] - q_start[q]) * b_count
-    for part in _parts(size, PAIR_BLOCK):
-        pair = np.repeat(np.arange(part.start, part.stop), size[part])
-        inside = np.arange(len(pair)) - np.repeat(np.cumsum(size[part]) - size[part], size[part])
+    for block in _blocks(size, PAIR_BLOCK):
+        pair = np.repeat(np.arange(block.start, block.stop), size[block])
+        inside = np.arange(len(pair)) - np.repeat(np.cumsum(size[block]) - size[block], size[block])
         q_inside, b_inside = np.divmod(inside, b_count[pair])
         yield q_member[q_start[q[pair]] + q_inside], b_member[b_start[b[pair]] + b_inside]
 
@@ -140,9 +140,9 @@ def _by_value(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return values, order, np.append(start, len(hashes))
 
 
-def _parts(count: np.ndarray, block: int) -> Iterator[slice]:
-    """Slices of a list whose elements stand for `count` items each: about `block` items each."""
+def _blocks(count: np.ndarray, length: int) -> Iterator[slice]:
+    """Slices of a list whose elements stand for `count` items each: about `length` items each."""
     ends = np.cumsum(count)
     total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, np.arange(block, total, block)).tolist()
+    cuts = np.searchsorted(ends, np.arange(length, total, length)).tolist()
     yield from (slice(low, high) for low, high in pairwise([0, *cuts, len(count)]) if low < high)

@@ -1,4 +1,4 @@
-"""What the folders of an image set say: each file's label and, where given, its split."""
+"""Class and split folders: the label and, where there is one, the split that folder names give."""
 
 import dataclasses
 from collections import defaultdict
@@ -18,13 +18,13 @@ SPLIT_FOLDERS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Placed:
-    """Where a file stands.
+class LabelledFile:
+    """A file and its label.
 
     Attributes:
         path: POSIX, relative to the source.
-        label: name of its class folder.
-        given_split: train, val, test, or None where the folders give no split.
+        label: name of its class.
+        given_split: train, val, test, or None where the source gives no split.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Placed:
     given_split: str | None
 
 
-def read_layout(paths: list[str]) -> tuple[list[Placed], list[str]]:
+def label_by_folder(paths: list[str]) -> tuple[list[LabelledFile], list[str]]:
     """Reads labels and given splits from folder names.
 
     Single folders around everything are skipped (`archive/Dataset/cat/1.jpg`), then comes one
@@ -49,29 +49,29 @@ def read_layout(paths: list[str]) -> tuple[list[Placed], list[str]]:
         StageError: fewer than two class folders, or split folders beside other folders.
     """
     levels, outside = _levels(paths)
-    placed = [
-        Placed(path, PurePosixPath(path).parts[level], split)
+    labelled = [
+        LabelledFile(path, PurePosixPath(path).parts[level], split)
         for path, (level, split) in levels.items()
     ]
-    labels = sorted({item.label for item in placed})
+    labels = sorted({file.label for file in labelled})
     if len(labels) < 2:
         raise StageError(
             "Expected one folder per class, two classes at least. Received: "
             f"{len(labels)} class folder(s){': ' + labels[0] if labels else ''} in "
             f"{len(paths)} file(s), e.g. {', '.join(sorted(paths)[:3]) or 'none'}. Put the "
-            "pictures of each class into a folder of its own, e.g. cat/1.jpg and dog/1.jpg."
+            "images of each class into a folder of its own, e.g. cat/1.jpg and dog/1.jpg."
         )
-    return placed, outside
+    return labelled, outside
 
 
 def class_folders(paths: list[str]) -> set[str]:
-    """The folders that `read_layout` takes for classes, e.g. `Dataset/train/cat`."""
+    """The folders that `label_by_folder` takes for classes, e.g. `Dataset/train/cat`."""
     levels, _ = _levels(paths)
     parts = ((PurePosixPath(path).parts, level) for path, (level, _) in levels.items())
     return {"/".join(names[: level + 1]) for names, level in parts}
 
 
-def read_splits(paths: list[str]) -> dict[str, str]:
+def split_by_folder(paths: list[str]) -> dict[str, str]:
     """Given splits by folder where tables give the labels: `train/1.jpg` needs no class folder.
 
     Args:
@@ -84,13 +84,13 @@ def read_splits(paths: list[str]) -> dict[str, str]:
     parts = {path: PurePosixPath(path).parts for path in paths}
     depth = _depth_of_root(list(parts.values()))
     for level in (depth, depth + 1):
-        found = {
+        splits = {
             path: SPLIT_FOLDERS[names[level].lower()]
             for path, names in parts.items()
             if len(names) > level + 1 and names[level].lower() in SPLIT_FOLDERS
         }
-        if "train" in found.values() and len(set(found.values())) > 1:
-            return found
+        if "train" in splits.values() and len(set(splits.values())) > 1:
+            return splits
     return {}
 
 
@@ -136,5 +136,5 @@ def _depth_of_root(parts: list[tuple[str, ...]]) -> int:
 def _splits_below_classes(inside: list[tuple[str, ...]]) -> bool:
     if any(len(names) < 3 or names[1].lower() not in SPLIT_FOLDERS for names in inside):
         return False
-    found = {SPLIT_FOLDERS[names[1].lower()] for names in inside}
-    return "train" in found and len(found) > 1
+    splits = {SPLIT_FOLDERS[names[1].lower()] for names in inside}
+    return "train" in splits and len(splits) > 1

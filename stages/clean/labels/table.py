@@ -1,4 +1,4 @@
-"""Reads one label table, CSV or Parquet: a row per image, every cell as text."""
+"""Label tables, CSV or Parquet: a row per image, every cell as text."""
 
 import csv
 import dataclasses
@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 
 from common.errors import StageError
 from stages.clean.labels.class_folders import SPLIT_FOLDERS
+from stages.clean.labels.messages import quote_lines
 
 CSV_SUFFIXES = (".csv", ".tsv")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 DELIMITERS = ",;\t|"
 HEADER_BYTES = 1 << 16  # read of a CSV to see its header
-SHOWN = 5  # rows quoted in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +45,6 @@ class Row(NamedTuple):
     split: str | None
 
 
-def show(lines: list[str]) -> str:
-    """The first few lines, one below the other, and how many follow."""
-    more = [f"... and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-    return "\n  " + "\n  ".join(lines[:SHOWN] + more)
-
-
 def is_table(path: str) -> bool:
     """Whether a file may be a label table, by its suffix."""
     return path.lower().endswith(CSV_SUFFIXES + PARQUET_SUFFIXES)
@@ -60,15 +54,15 @@ def read_header(path: Path, columns: Columns) -> tuple[list[str], str]:
     """Column names of a CSV and its delimiter: the one that finds most of the wanted columns."""
     with path.open("rb") as stream:
         line = stream.readline(HEADER_BYTES).decode("utf-8-sig", errors="replace")
-    found = []
+    headers = []
     for delimiter in DELIMITERS:
         try:
             cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
         except csv.Error:
             cells = []
-        found.append(([_text(cell) for cell in cells], delimiter))
+        headers.append(([_text(cell) for cell in cells], delimiter))
     wanted = set(dataclasses.astuple(columns))
-    return max(found, key=lambda item: (len(wanted & set(item[0])), len(item[0])))
+    return max(headers, key=lambda item: (len(wanted & set(item[0])), len(item[0])))
 
 
 def read_rows(path: Path, name: str, columns: Columns) -> list[Row]:
@@ -96,24 +90,24 @@ def read_rows(path: Path, name: str, columns: Columns) -> list[Row]:
             f"Expected a label table that ends in {', '.join(CSV_SUFFIXES + PARQUET_SUFFIXES)}. "
             f"Received: {name}. Save it as CSV or Parquet, and set data.labels to that file."
         )
-    rows, wrong = [], []
+    rows, faulty = [], []
     for number, image, label, split in cells:
         where = f"{name}:{number}"
         if not (image or label or split):
             continue
         if not image or not label:
             empty = columns.label if image else columns.image
-            wrong.append(f"{where}: {empty} is empty ({image or label or split})")
+            faulty.append(f"{where}: {empty} is empty ({image or label or split})")
         elif split and split.lower() not in SPLIT_FOLDERS:
-            wrong.append(f"{where}: {columns.split} is {split!r} ({image})")
+            faulty.append(f"{where}: {columns.split} is {split!r} ({image})")
         else:
             rows.append(Row(where, image, label, SPLIT_FOLDERS.get(split.lower())))
-    if wrong:
+    if faulty:
         raise StageError(
-            f"Expected each row of {name} to name a picture in {columns.image} and its class in "
+            f"Expected each row of {name} to name an image in {columns.image} and its class in "
             f"{columns.label}, and {columns.split}, where there is such a column, to be empty or "
-            f"one of {', '.join(SPLIT_FOLDERS)}. Received {len(wrong):,} other row(s):"
-            f"{show(wrong)}\nCorrect these rows or remove them."
+            f"one of {', '.join(SPLIT_FOLDERS)}. Received {len(faulty):,} other row(s):"
+            f"{quote_lines(faulty)}\nCorrect these rows or remove them."
         )
     return rows
 
@@ -121,7 +115,7 @@ def read_rows(path: Path, name: str, columns: Columns) -> list[Row]:
 def _csv_cells(path: Path, name: str, columns: Columns) -> Iterator[tuple[int, str, str, str]]:
     header, delimiter = read_header(path, columns)
     wanted = _check_columns(name, header, columns)
-    picked = [header.index(column) for column in wanted]
+    positions = [header.index(column) for column in wanted]
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True)
@@ -133,7 +127,7 @@ def _csv_cells(path: Path, name: str, columns: Columns) -> Iterator[tuple[int, s
                         f"Received: {len(row)}: {delimiter.join(row)[:200]}. Put cells that hold "
                         f"{delimiter!r} in double quotes."
                     )
-                cells = [_text(row[index]) if index < len(row) else "" for index in picked]
+                cells = [_text(row[index]) if index < len(row) else "" for index in positions]
                 yield reader.line_num, *cells, *[""] * (3 - len(cells))
     except (UnicodeDecodeError, csv.Error) as error:
         raise StageError(

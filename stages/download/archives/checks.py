@@ -1,4 +1,4 @@
-"""What an archive must not hold, by its headers and again by its bytes, whatever its format."""
+"""Safety checks of an archive's members, shared by all formats: names, collisions, sizes."""
 
 import lzma
 import re
@@ -68,56 +68,56 @@ class Limits:
 def safe_path(member: Member, archive: str) -> str:
     """The member's path below the folder, '' for the folder itself; raises if it leaves it."""
     name = member.name
-    path = "/".join(part for part in name.split("/") if part not in ("", "."))
-    trouble = None
+    path = "/".join(step for step in name.split("/") if step not in ("", "."))
+    fault = None
     if name.startswith("/"):
-        trouble = "is an absolute path"
+        fault = "is an absolute path"
     elif "\\" in name:
-        trouble = "has a backslash, which divides folders on one system and not on another"
+        fault = "has a backslash, which divides folders on one system and not on another"
     elif re.match(r"[A-Za-z]:", path):
-        trouble = "begins with a drive letter"
+        fault = "begins with a drive letter"
     elif ".." in path.split("/"):
-        trouble = "climbs out of its folder with '..'"
+        fault = "climbs out of its folder with '..'"
     elif "\0" in name:
-        trouble = "has a null character"
+        fault = "has a null character"
     elif not path and not member.is_folder:
-        trouble = "is a file without a name"
-    if trouble:
+        fault = "is a file without a name"
+    if fault:
         raise StageError(
-            f"{archive}: {name!r} {trouble}. Expected relative paths with '/' between folders. "
-            "Pack the pictures again that way."
+            f"{archive}: {name!r} {fault}. Expected relative paths with '/' between folders. "
+            "Pack the images again that way."
         )
     return as_text(path)
 
 
-def require_unique(path: str, kind: str, known: dict[str, tuple[str, str]], archive: str) -> None:
+def require_unique(path: str, kind: str, taken: dict[str, tuple[str, str]], archive: str) -> None:
     """Raises if two entries are one file on some system: macOS and Windows ignore case.
 
     Args:
         path: the entry's path; its parents count as folders.
         kind: "file" or "folder".
-        known: what was seen before, comparable path -> (path, kind); extended here.
+        taken: the entries before it, comparable path -> (path, kind); extended here.
         archive: for the message.
     """
     parents = [parent.as_posix() for parent in reversed(PurePosixPath(path).parents)][1:]
     for entry in [(parent, "folder") for parent in parents] + [(path, kind)]:
         key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", entry[0]).casefold())
-        other = known.setdefault(key, entry)
-        if other is entry or other == entry == (entry[0], "folder"):
+        earlier = taken.setdefault(key, entry)
+        if earlier is entry or earlier == entry == (entry[0], "folder"):
             continue
-        if other == entry:
-            trouble = f"holds {entry[0]!r} twice"
-        elif other[0] == entry[0]:
-            trouble = f"holds {entry[0]!r} both as a file and as a folder"
+        if earlier == entry:
+            fault = f"holds {entry[0]!r} twice"
+        elif earlier[0] == entry[0]:
+            fault = f"holds {entry[0]!r} both as a file and as a folder"
         else:
-            trouble = f"holds {other[0]!r} and {entry[0]!r}, one name where case is ignored"
+            fault = f"holds {earlier[0]!r} and {entry[0]!r}, one name where case is ignored"
         raise StageError(
-            f"{archive} {trouble}: one would overwrite the other. Rename one of them and pack "
+            f"{archive} {fault}: one would overwrite the other. Rename one of them and pack "
             "the archive again."
         )
 
 
-def require_room(total: int, limits: Limits) -> None:
+def require_within(total: int, limits: Limits) -> None:
     """Raises if `total` unpacked bytes are too many, by themselves or for the archive's size."""
     if total > limits.bytes:
         raise StageError(
@@ -127,6 +127,6 @@ def require_room(total: int, limits: Limits) -> None:
     if total >= RATIO_FLOOR and total > limits.ratio * limits.packed:
         raise StageError(
             f"{limits.name} unpacks to more than {limits.ratio:g} times its {limits.packed} "
-            "bytes, the limit max_ratio. Pictures hardly shrink, so this looks like a "
+            "bytes, the limit max_ratio. Images hardly shrink, so this looks like a "
             "decompression bomb. Raise the limit if the archive is to be trusted."
         )

@@ -1,4 +1,4 @@
-"""Unpacking of archives that nobody vouches for: .zip and .tar, judged by content, not by name.
+"""Unpacking of untrusted archives, .zip and .tar, recognised by their content, not their name.
 
 Everything that can be known beforehand is checked before the first byte is written: the
 number of files, their total size, the ratio to the archive's size, encryption, links, and
@@ -14,23 +14,23 @@ from pathlib import Path
 
 from common.errors import StageError
 from common.junk import is_junk
-from stages.download.archives import tar, zip
+from stages.download.archives import tar_members, zip_members
 from stages.download.archives.checks import (
     DAMAGE,
     Limits,
     Member,
-    require_room,
     require_unique,
+    require_within,
     safe_path,
 )
 
-OPENED = {"zip": zip.opened_zip, "tar": tar.opened_tar}
-OTHERS = {b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive"}
+OPENERS = {"zip": zip_members.opened_zip, "tar": tar_members.opened_tar}
+UNSUPPORTED = {b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive"}
 
 
 @dataclass(frozen=True)
-class ExtractReport:
-    """What `extract` did.
+class Unpacked:
+    """The result of unpacking an archive.
 
     Attributes:
         files: number of files written.
@@ -55,7 +55,7 @@ def is_whole(path: Path) -> bool:
     try:
         kind = _kind(path)
         if kind == "tar":
-            with tar.opened_tar(path, None) as members:
+            with tar_members.opened_tar(path, None) as members:
                 for _ in members:
                     pass
         return kind is not None
@@ -63,9 +63,9 @@ def is_whole(path: Path) -> bool:
         return False
 
 
-def extract(
+def unpack(
     archive: Path, folder: Path, max_files: int, max_bytes: int, max_ratio: float
-) -> ExtractReport:
+) -> Unpacked:
     """Unpacks the files of an archive into an empty folder, in the archive's order.
 
     File contents are kept byte for byte; times, owners and modes are not. Names inside a zip
@@ -91,7 +91,7 @@ def extract(
     if kind is None:
         raise _not_an_archive(archive)
     try:
-        return _extract(kind, archive, folder, limits)
+        return _unpack(kind, archive, folder, limits)
     except DAMAGE as error:
         raise _damaged(archive, error) from error
     except OSError as error:
@@ -109,30 +109,30 @@ def _kind(path: Path) -> str | None:
     with path.open("rb") as stream:
         start = stream.read(8)
     # A tar whose last member is a zip also ends like a zip: what comes first decides.
-    if not start.startswith(zip.STARTS) and tar.starts_as_tar(path):
+    if not start.startswith(zip_members.STARTS) and tar_members.starts_as_tar(path):
         return "tar"
     return "zip" if zipfile.is_zipfile(path) else None
 
 
-def _extract(kind: str, archive: Path, folder: Path, limits: Limits) -> ExtractReport:
-    # Two passes: a tar has no directory, and nothing is written before all of it is judged.
-    with OPENED[kind](archive, limits) as members:
+def _unpack(kind: str, archive: Path, folder: Path, limits: Limits) -> Unpacked:
+    # Two passes: a tar has no directory, and nothing is written before all of it is checked.
+    with OPENERS[kind](archive, limits) as members:
         targets = _plan(members, limits)
     total = 0
     skipped = []
-    with OPENED[kind](archive, limits) as members:
+    with OPENERS[kind](archive, limits) as members:
         for position, member in enumerate(members):
             if position in targets:
                 total += _write(member, folder / targets[position], total, limits)
             elif not member.is_folder:
                 skipped.append(member.name)
-    return ExtractReport(len(targets), total, len(skipped), tuple(skipped))
+    return Unpacked(len(targets), total, len(skipped), tuple(skipped))
 
 
 def _plan(members: Iterable[Member], limits: Limits) -> dict[int, str]:
     """Checks every member's header; returns where the files go, by the member's position."""
     targets: dict[int, str] = {}
-    known: dict[str, tuple[str, str]] = {}
+    taken: dict[str, tuple[str, str]] = {}
     counts = {"file": 0, "folder": 0, "junk file": 0}
     total = 0
     for position, member in enumerate(members):
@@ -148,10 +148,10 @@ def _plan(members: Iterable[Member], limits: Limits) -> dict[int, str]:
             continue
         if member.refusal:
             raise StageError(f"{limits.name}: {member.name!r} {member.refusal}")
-        require_unique(path, kind, known, limits.name)
+        require_unique(path, kind, taken, limits.name)
         if kind == "file":
             total += member.size
-            require_room(total, limits)
+            require_within(total, limits)
             targets[position] = path
     return targets
 
@@ -163,7 +163,7 @@ def _write(member: Member, target: Path, before: int, limits: Limits) -> int:
     with target.open("xb") as stream, member.open() as source:
         while data := source.read(member.chunk):
             size += len(data)
-            require_room(before + size, limits)
+            require_within(before + size, limits)
             stream.write(data)
     if size != member.size:
         raise EOFError(f"{member.name!r} holds {size} bytes instead of {member.size}")
@@ -173,13 +173,13 @@ def _write(member: Member, target: Path, before: int, limits: Limits) -> int:
 def _not_an_archive(archive: Path) -> StageError:
     with archive.open("rb") as stream:
         start = stream.read(8)
-    if start.startswith((*zip.STARTS, *tar.OPENERS)):
+    if start.startswith((*zip_members.STARTS, *tar_members.DECOMPRESSORS)):
         return _damaged(archive, "it begins as an archive, but its directory cannot be found")
-    other = next((name for magic, name in OTHERS.items() if start.startswith(magic)), None)
+    formats = (name for magic, name in UNSUPPORTED.items() if start.startswith(magic))
+    received = next(formats, f"a file that begins with {start!r}")
     return StageError(
         f"{archive.name} is not an archive that can be unpacked here. Expected .zip, .tar, "
-        f".tar.gz, .tar.bz2 or .tar.xz. Received {other or f'a file that begins with {start!r}'}."
-        " Pack the pictures as one of the former."
+        f".tar.gz, .tar.bz2 or .tar.xz. Received {received}. Pack the images as one of the former."
     )
 
 

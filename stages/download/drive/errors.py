@@ -1,4 +1,4 @@
-"""Why Google Drive did not give a file, and what helps, in words for the user.
+"""Errors of Google Drive in words for the user: the cause of each and its remedy.
 
 gdown has one message for a wrong id, a private file and a spent quota, so after a failure one
 more request finds out.
@@ -17,8 +17,12 @@ QUOTA = re.compile(r"quota exceeded|too many users have viewed or downloaded", r
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
 
 
-class PassingError(StageError):
-    """Worth another attempt, not before `wait` seconds have passed."""
+class TemporaryError(StageError):
+    """An error that another attempt may overcome.
+
+    Attributes:
+        wait: seconds that have to pass before it.
+    """
 
     def __init__(self, message: str, wait: float = 0.0):
         super().__init__(message)
@@ -26,7 +30,7 @@ class PassingError(StageError):
 
 
 def explain(error: Exception, link: Link, timeout: float) -> StageError:
-    """The StageError for what gdown raised; a `PassingError` if another try may help."""
+    """The StageError for what gdown raised; a `TemporaryError` if another try may help."""
     text = str(error)
     cause = request_error(error)
     if QUOTA.search(text):
@@ -59,9 +63,9 @@ def probe(link: Link, timeout: float) -> StageError | None:
         return _unreachable(error, link, timeout)
 
 
-def incomplete(link: Link, detail: str) -> PassingError:
+def incomplete(link: Link, detail: str) -> TemporaryError:
     """The error for a file without its end."""
-    return PassingError(
+    return TemporaryError(
         f"{link} arrived incomplete: {detail}. Expected the whole file. Try again; if it stays "
         "so, the file itself may be damaged: have it uploaded again."
     )
@@ -85,7 +89,7 @@ def request_error(error: BaseException | None) -> requests.RequestException | No
 def _unreachable(error: requests.RequestException, link: Link, timeout: float) -> StageError:
     host = urllib.parse.urlsplit(link.probe_url).hostname
     if isinstance(error, requests.exceptions.ProxyError):
-        return PassingError(
+        return TemporaryError(
             f"{link}: the proxy in HTTPS_PROXY did not connect to {host}. Expected a working "
             "proxy. Correct the variable, or remove it if no proxy is needed."
         )
@@ -96,12 +100,12 @@ def _unreachable(error: requests.RequestException, link: Link, timeout: float) -
             f"REQUESTS_CA_BUNDLE. ({_innermost(error)})"
         )
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
-        return PassingError(
+        return TemporaryError(
             f"{link}: {host} did not answer within {timeout:g} s. Expected an answer. "
             "Try later, or raise the timeout; if you are behind a proxy, put its address "
             "into HTTPS_PROXY."
         )
-    return PassingError(
+    return TemporaryError(
         f"{link}: {host} cannot be reached. Expected a network connection. Check it; if you "
         f"are behind a proxy, put its address into HTTPS_PROXY. ({_innermost(error)})"
     )
@@ -129,7 +133,7 @@ def _from_status(response: requests.Response, page: str, link: Link) -> StageErr
         )
     if status == 429 or status >= 500:
         wait = response.headers.get("Retry-After", "")
-        return PassingError(
+        return TemporaryError(
             f"{link}: Google Drive is busy. Expected the file. Received: status {status}. Try "
             "again in some minutes.",
             float(wait) if wait.isdecimal() else 0.0,
@@ -139,7 +143,7 @@ def _from_status(response: requests.Response, page: str, link: Link) -> StageErr
 
 def _unknown(error: Exception, link: Link) -> StageError:
     detail = " ".join(str(error).split())[:200]
-    return PassingError(
+    return TemporaryError(
         f"{link}: the server's answer was not understood ({type(error).__name__}: {detail}). "
         "Expected the file. Open the link in a private browser window; if it works there, "
         "download it so and give its path."

@@ -1,7 +1,7 @@
-"""Downloads from Google Drive that end, and end either whole or not at all.
+"""Downloads from Google Drive that always end, either with the whole file or with none.
 
-gdown runs in a child process (drive_child.py) that can be killed and writes to a temporary folder;
-its result is checked before it is moved to its place.
+gdown runs in a child process (gdown_process.py) that can be killed and writes to a temporary
+folder; its result is checked before it is moved to its place.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from common.errors import StageError
 from common.files import atomic_file, atomic_folder, sha256_of
-from stages.download.drive import child as drive_child
+from stages.download.drive import gdown_process
 from stages.download.drive.errors import unwritable
 from stages.download.drive.link import Link, parse_link
 
@@ -29,7 +29,7 @@ ATTEMPTS = 5
 BACKOFF = 1.0  # seconds before the second attempt, doubled before each further one
 
 
-def download(
+def fetch_shared(
     gdrive_id: str,
     folder: Path,
     sha256: str | None,
@@ -67,7 +67,7 @@ def download(
         "backoff": backoff,
     }
     with _temporary_folder(Path(folder)) as temporary:
-        name = _run_child(link, request | {"folder": str(temporary.resolve())}, deadline)
+        name = _run_gdown(link, request | {"folder": str(temporary.resolve())}, deadline)
         source, target = temporary / name, Path(folder) / name
         if link.kind == "folder":
             with atomic_folder(target) as whole:
@@ -122,12 +122,12 @@ def _temporary_folder(folder: Path) -> Iterator[Path]:
                 folder.rmdir()  # succeeds only when empty, that is, after a failure
 
 
-def _run_child(link: Link, request: dict, deadline: float) -> str:
-    """Runs `drive_child.serve` as a process; returns the name that it wrote in the folder."""
+def _run_gdown(link: Link, request: dict, deadline: float) -> str:
+    """Runs `gdown_process.serve` as a process; returns the name that it wrote in the folder."""
     root = str(Path(__file__).resolve().parents[3])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     child = subprocess.Popen(
-        [sys.executable, "-m", drive_child.__name__],
+        [sys.executable, "-m", gdown_process.__name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": paths},

@@ -1,4 +1,4 @@
-"""What a user may paste as a link to Google Drive."""
+"""Links to Google Drive, as users paste them: a file's id, a file's link or a folder's link."""
 
 import contextlib
 import re
@@ -14,11 +14,17 @@ ID = re.compile(r"[A-Za-z0-9_-]{20,128}")
 
 @dataclass(frozen=True)
 class Link:
-    """What the user asked for: a file or a folder of Drive."""
+    """A file or a folder of Drive.
+
+    Attributes:
+        id: Drive's id of it.
+        kind: "file" or "folder".
+        path: of a file below a shared folder, for messages; else "".
+    """
 
     id: str
-    kind: str  # "file" or "folder"
-    path: str = ""  # of a file below a shared folder, for messages
+    kind: str
+    path: str = ""
 
     @property
     def probe_url(self) -> str:

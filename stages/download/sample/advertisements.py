@@ -1,9 +1,9 @@
-"""Draws web advertisements around photographs: one small function per layout.
+"""Images of the class `advertising`: web advertisements drawn around photographs.
 
-Every layout takes `(rng, size, brand, shoot)` and returns an RGB image of `size` (width,
-height). `shoot(width, height)` supplies a photograph of that size; `brand` carries the colours,
-typefaces and words of one invented advertiser. Positions are fractions of the width and height,
-so one layout serves every size.
+One small function per layout, each of which takes `(rng, size, brand, shoot)` and returns an RGB
+image of `size` (width, height). `shoot(width, height)` supplies a photograph of that size; `brand`
+carries the colours, typefaces and words of one invented advertiser. Positions are fractions of the
+width and height, so one layout serves every size.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,9 @@
-"""Photographs for the built-in sample, and images made of them that advertise nothing."""
+"""Photographs for the built-in sample: crops of those that installed packages carry."""
 
 from importlib import resources
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
-
-from stages.download.sample.canvas import BLACK, WHITE, Canvas, Shoot
 
 SHORTEST, LONGEST = 160, 420  # sides in pixels
 ANY = (1.0, 4 / 3, 3 / 2, 3 / 4)  # width over height, what suits everything
@@ -27,14 +25,6 @@ PHOTOGRAPHS = (  # package, file, relative frequency
     ("skimage.data", "coins.png", 0.4),
     ("skimage.data", "page.png", 0.1),
 )
-CAPTIONS = (
-    "Market day, early morning", "Fig. 3: view from the south", "Our trip, day two",
-    "At the museum", "Photo of the week", "Exhibit 14", "Test site before the launch",
-    "Grandma's favourite cup", "Residents welcome the new bridge",
-    "Study: cats recognise their names", "Before and after",
-)  # fmt: skip
-CREDITS = ("© J. Moreau", "Photo: L. Okafor", "Archive", "CC BY 2.0", "M. Ruiz / Agency", "NASA")
-MEMES = ("ME ON MONDAY", "ONE DOES NOT SIMPLY", "STILL WAITING", "NOT TODAY", "SUCH VIEW")
 
 
 def pick(rng: np.random.Generator, choices: tuple):
@@ -61,7 +51,7 @@ class Studio:
             box = _random_box(rng, photograph.size, width / height)
             # A small piece of a composition may show what another image shows.
             large = min(width, height) >= SMALL_PIECE
-            if large and any(_overlap(box, old) > MOST_OVERLAP for old in self._taken[number]):
+            if large and any(_overlap(box, taken) > MOST_OVERLAP for taken in self._taken[number]):
                 continue
             crop = photograph.resize((width, height), Image.Resampling.LANCZOS, box)
             if np.asarray(crop.convert("L")).std() >= LEAST_CONTRAST:
@@ -80,75 +70,6 @@ def random_size(rng: np.random.Generator, ratios: tuple[float, ...]) -> tuple[in
     return (longer, shorter) if ratio >= 1 else (shorter, longer)
 
 
-def other_image(rng: np.random.Generator, shoot: Shoot) -> Image.Image:
-    """A photograph, plain or with what people add to photographs without selling anything."""
-    decorate = OTHERS[int(rng.choice(len(OTHERS), p=[share for _, share in OTHERS]))][0]
-    return decorate(rng, random_size(rng, (*ANY, 16 / 9, 2 / 3, 2.1, 0.5)), shoot)
-
-
-def plain(rng, size, shoot):
-    """Nothing but the photograph."""
-    return shoot(*size)
-
-
-def dated(rng, size, shoot):
-    """A camera's date stamp in the corner."""
-    canvas = Canvas(shoot(*size))
-    date = f"{rng.integers(1, 29):02d}.{rng.integers(1, 13):02d}.{rng.integers(1995, 2025)}"
-    canvas.write((0.6, 0.88, 0.96, 0.96), date, (255, 150, 40), "DejaVuSansMono", "right")
-    return canvas.image
-
-
-def captioned(rng, size, shoot):
-    """A caption below or over the photograph."""
-    canvas = Canvas(shoot(*size))
-    paper = pick(rng, (WHITE, BLACK))
-    canvas.fill((0, 0.87, 1, 1), paper, opacity=pick(rng, (0.6, 1.0)))
-    ink = BLACK if paper == WHITE else WHITE
-    canvas.write((0.03, 0.885, 0.97, 0.985), pick(rng, CAPTIONS), ink, "DejaVuSerif")
-    return canvas.image
-
-
-def credited(rng, size, shoot):
-    """A photographer's name or an agency's watermark."""
-    canvas = Canvas(shoot(*size))
-    x, y = pick(rng, (0.03, 0.6)), pick(rng, (0.03, 0.91))
-    area = (x, y, x + 0.36, y + 0.06) if rng.random() < 0.6 else (0.2, 0.42, 0.8, 0.58)
-    canvas.write(
-        area, pick(rng, CREDITS), (225, 225, 225), pick(rng, ("DejaVuSans", "DejaVuSans-Bold"))
-    )
-    return canvas.image
-
-
-def meme(rng, size, shoot):
-    """Large white capitals over the photograph."""
-    canvas = Canvas(shoot(*size))
-    canvas.write(
-        (0.06, 0.04, 0.94, 0.18), pick(rng, MEMES), WHITE, "DejaVuSans-Bold", "center", shadow=True
-    )
-    return canvas.image
-
-
-def collage(rng, size, shoot):
-    """Two or four photographs side by side."""
-    canvas = Canvas.plain(size, pick(rng, (WHITE, BLACK)))
-    columns, rows = pick(rng, ((2, 1), (1, 2), (2, 2)))
-    for cell in range(columns * rows):
-        x, y = cell % columns / columns, cell // columns / rows
-        canvas.photo((x + 0.01, y + 0.01, x + 1 / columns - 0.01, y + 1 / rows - 0.01), shoot)
-    return canvas.image
-
-
-OTHERS = (  # drawing function, share of the other images
-    (plain, 0.60),
-    (dated, 0.10),
-    (captioned, 0.11),
-    (credited, 0.11),
-    (meme, 0.04),
-    (collage, 0.04),
-)
-
-
 def _open_photograph(package: str, name: str) -> Image.Image:
     """A photograph that an installed package carries, RGB."""
     with resources.files(package).joinpath(name).open("rb") as stream:
@@ -165,13 +86,13 @@ def _random_box(
     return round(left), round(top), int(left + width), int(top + width / ratio)
 
 
-def _overlap(one: tuple[int, int, int, int], two: tuple[int, int, int, int]) -> float:
+def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> float:
     """Intersection over union of two boxes, 0 to 1."""
-    width = min(one[2], two[2]) - max(one[0], two[0])
-    height = min(one[3], two[3]) - max(one[1], two[1])
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
         return 0.0
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two))
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
     return width * height / (areas - width * height)
 
 

@@ -3,7 +3,6 @@ import shutil
 import zipfile
 from collections import Counter
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,9 +27,9 @@ def put(run, files: dict[str, bytes]) -> None:
 
 def result(run):
     """(kept paths, path -> (reason, kept_path))."""
-    rejected = tables.read_rejected(run.path("clean/rejected.csv"))
-    told = {row.path: (row.reason, row.kept_path) for row in rejected.itertuples()}
-    return set(tables.read_manifest(run.path("clean/manifest.parquet"))["path"]), told
+    table = tables.read_rejected(run.path("clean/rejected.csv"))
+    rejected = {row.path: (row.reason, row.kept_path) for row in table.itertuples()}
+    return set(tables.read_manifest(run.path("clean/manifest.parquet"))["path"]), rejected
 
 
 def big(seed):
@@ -61,9 +60,9 @@ def test_every_fault_has_its_reason(run):
         },
     )
     run.clean()
-    kept, told = result(run)
+    kept, rejected = result(run)
     assert kept == {"cat/copy.jpg", "cat/other.png", "dog/dog.png"}
-    assert told == {
+    assert rejected == {
         "cat/empty.jpg": ("empty", ""),
         "cat/page.jpg": ("not_an_image", ""),
         "cat/cut.jpg": ("truncated", ""),
@@ -77,10 +76,11 @@ def test_every_fault_has_its_reason(run):
         "dog/both.png": ("label_conflict", ""),
         "cat/both.jpg": ("label_conflict", ""),
     }
-    found = read_json(run.path("m/clean.json"))
-    assert (found["files"], found["junk"], found["kept"], found["rejected"]) == (16, 1, 3, 12)
-    assert sum(found["rejected_by_reason"].values()) == 12
-    assert found["kept_by_class"] == {"cat": 2, "dog": 1}
+    metrics = read_json(run.path("m/clean.json"))
+    counts = [metrics[name] for name in ("files", "junk", "kept", "rejected")]
+    assert counts == [16, 1, 3, 12]
+    assert sum(metrics["rejected_by_reason"].values()) == 12
+    assert metrics["kept_by_class"] == {"cat": 2, "dog": 1}
     drawn = {path.stem for path in run.path("p/clean").iterdir()}
     assert drawn == {
         *("classes", "shares", "sizes", "aspects", "samples"),
@@ -90,7 +90,7 @@ def test_every_fault_has_its_reason(run):
         assert Image.open(path).size[0] >= 500
 
 
-def test_flags_are_told_and_reject_nothing(run):
+def test_flags_are_written_and_reject_nothing(run):
     ramp = Image.linear_gradient("L").resize((160, 120))
     put(
         run,
@@ -111,9 +111,9 @@ def test_flags_are_told_and_reject_nothing(run):
     assert flagged["odd_size"] == {"dog/large.png"}
     assert manifest.loc["dog/large.png", "size_ratio"] == 16
     assert "cat/blurry.png" in flagged["blurry"]
-    found = read_json(run.path("m/clean.json"))
-    assert found["flags"] == {flag: len(paths) for flag, paths in flagged.items()}
-    assert found["flags_by_class"]["odd_size"] == {"dog": 1}
+    metrics = read_json(run.path("m/clean.json"))
+    assert metrics["flags"] == {flag: len(paths) for flag, paths in flagged.items()}
+    assert metrics["flags_by_class"]["odd_size"] == {"dog": 1}
 
 
 def test_copies_and_conflicts_are_drawn_side_by_side():
@@ -203,9 +203,9 @@ def test_copies_in_two_given_splits_are_left_to_the_split_stage(run):
     files |= {"test/cat/1.png": 1, "test/cat/1b.png": 1, "test/dog/4.png": 4}
     put(run, {name: image_bytes(big(seed)) for name, seed in files.items()})
     run.clean()
-    kept, told = result(run)
+    kept, rejected = result(run)
     assert kept == set(files) - {"test/cat/1b.png"}
-    assert told == {"test/cat/1b.png": ("exact_duplicate", "test/cat/1.png")}
+    assert rejected == {"test/cat/1b.png": ("exact_duplicate", "test/cat/1.png")}
 
 
 def test_equal_files_without_detail_are_copies_too(run):
@@ -271,13 +271,14 @@ def test_kept_and_rejected_and_junk_are_all_files(run, small_params, files):
         else:
             put(run, {f"{label}/{i}.png": FAULTS[kind](i)})
     run.clean()
-    found = read_json(run.path("m/clean.json"))
-    kept, told = result(run)
-    assert found["kept"] == len(kept)
-    assert found["rejected"] == len(told)
-    assert found["kept"] + found["rejected"] + found["junk"] == found["files"] == len(files) + 2
-    assert Counter(reason for reason, _ in told.values()) == Counter(
-        {k: v for k, v in found["rejected_by_reason"].items() if v}
+    metrics = read_json(run.path("m/clean.json"))
+    kept, rejected = result(run)
+    assert metrics["kept"] == len(kept)
+    assert metrics["rejected"] == len(rejected)
+    assert sum(metrics[name] for name in ("kept", "rejected", "junk")) == metrics["files"]
+    assert metrics["files"] == len(files) + 2
+    assert Counter(reason for reason, _ in rejected.values()) == Counter(
+        {k: v for k, v in metrics["rejected_by_reason"].items() if v}
     )
 
 
@@ -288,7 +289,7 @@ def test_every_fault_of_a_scraped_set_is_found_and_no_good_image_lost(run):
     run.clean()
     with (SHARED / "cats_dogs_scraped.truth.csv").open() as stream:
         truth = {row["path"]: row for row in csv.DictReader(stream)}
-    kept, told = result(run)
+    kept, rejected = result(run)
     partner = {path: row["duplicate_of"] for path, row in truth.items() if row["duplicate_of"]}
     swapped = {other: path for path, other in partner.items()}
     wrong = []
@@ -296,7 +297,7 @@ def test_every_fault_of_a_scraped_set_is_found_and_no_good_image_lost(run):
         if row["expected"] == "ignore":
             continue
         expected = row["reason"] if row["expected"] == "reject" else "kept"
-        received = told[path][0] if path in told else "kept"
+        received = rejected[path][0] if path in rejected else "kept"
         # Of a planted copy and its original either one may be the one that is kept.
         other = partner.get(path) or swapped.get(path)
         if received != expected and other is not None and "duplicate" in f"{expected} {received}":
@@ -305,4 +306,5 @@ def test_every_fault_of_a_scraped_set_is_found_and_no_good_image_lost(run):
             wrong.append((path, expected, received))
     assert wrong == []
     assert len(kept) == sum(row["expected"] == "keep" for row in truth.values())
-    assert np.all([told[path][1] == "" for path in told if told[path][0] == "label_conflict"])
+    conflicts = [kept_path for reason, kept_path in rejected.values() if reason == "label_conflict"]
+    assert set(conflicts) == {""}

@@ -46,10 +46,10 @@ def test_a_checkerboard_is_as_sharp_as_can_be():
 
 def test_a_ramp_has_contrast_and_no_sharpness():
     ramp = grey(np.tile(np.arange(0, 200, 2), (30, 1)))  # 0, 2, ..., 198: second difference 0
-    found = measured(ramp)
-    assert found["sharpness"] == 0
-    assert found["brightness"] == 99
-    assert found["contrast"] == round(2 * np.sqrt((100**2 - 1) / 12), 2)  # of 0..n-1, times 2
+    measures = measured(ramp)
+    assert measures["sharpness"] == 0
+    assert measures["brightness"] == 99
+    assert measures["contrast"] == round(2 * np.sqrt((100**2 - 1) / 12), 2)  # of 0..n-1, times 2
 
 
 def test_one_edge_by_hand():
@@ -81,11 +81,11 @@ def test_images_too_thin_for_a_laplacian_have_no_sharpness(size):
 
 def test_sharpness_is_comparable_across_sizes():
     scene = make_image(1, (2048, 1536)).filter(ImageFilter.GaussianBlur(4))
-    found = [
+    measures = [
         measured(scene.resize((width, width * 3 // 4), Image.Resampling.LANCZOS))["sharpness"]
         for width in (2048, 1024, 512, 300, 192)
     ]
-    assert max(found) < 1.25 * min(found)
+    assert max(measures) < 1.25 * min(measures)
 
 
 def test_blur_lowers_sharpness_below_its_limit():
@@ -100,11 +100,11 @@ def test_blur_lowers_sharpness_below_its_limit():
 
 
 def rows(*images):
-    found = [
+    measures = [
         {"label": "cat", "width": image.width, "height": image.height} | measured(image)
         for image in images
     ]
-    return pd.DataFrame(found)
+    return pd.DataFrame(measures)
 
 
 def flags_of(*images):
@@ -136,13 +136,13 @@ def test_odd_sizes_are_odd_in_area_or_in_aspect():
     table = pd.DataFrame(sizes, columns=["width", "height"]).assign(
         sharpness=50.0, brightness=100.0, contrast=50.0, colourfulness=50.0
     )
-    found = add_flags(table, LIMITS.model_copy(update={"odd_size": 4.0}))
+    rows = add_flags(table, LIMITS.model_copy(update={"odd_size": 4.0}))
     # Median area 10,000 (of 1,000, four times 10,000 and 60,000); median aspect 1.25 (of three
     # times 1, 1.5, 2.5 and 4).
     aspect = [1.25, 1.25, 1.25, 1.2, 3.2, 2.0]
     area = [1, 1, 1, 6, 1, 10]
-    assert found["size_ratio"].tolist() == [max(a, b) for a, b in zip(aspect, area, strict=True)]
-    assert found["odd_size"].tolist() == [False, False, False, True, False, True]
+    assert rows["size_ratio"].tolist() == [max(a, b) for a, b in zip(aspect, area, strict=True)]
+    assert rows["odd_size"].tolist() == [False, False, False, True, False, True]
 
 
 def test_a_limit_itself_is_not_flagged():
@@ -153,10 +153,10 @@ def test_a_limit_itself_is_not_flagged():
 
 def test_flags_are_counted_by_class():
     table = add_flags(rows(*[checkerboard(64, 4, 60, 200)] * 3), LIMITS)
-    found = count_flags(table.assign(label=["cat", "dog", "cat"]))
-    assert found["flags"] == dict.fromkeys(tables.FLAGS, 0) | {"grey": 3}
-    assert found["flags_by_class"]["grey"] == {"cat": 2, "dog": 1}
-    assert found["flags_by_class"]["dark"] == {}
+    counts = count_flags(table.assign(label=["cat", "dog", "cat"]))
+    assert counts["flags"] == dict.fromkeys(tables.FLAGS, 0) | {"grey": 3}
+    assert counts["flags_by_class"]["grey"] == {"cat": 2, "dog": 1}
+    assert counts["flags_by_class"]["dark"] == {}
 
 
 def test_the_vocabulary_is_that_of_the_tables_and_of_the_parameters():

@@ -31,8 +31,8 @@ def test_a_folder_arrives_as_it_is_without_junk(run):
     (source / "cat" / "Thumbs.db").write_bytes(b"x")
     run.download()
     assert files_in(run.path("raw")) == expected
-    found = read_json(run.path("m/download.json"))
-    assert found == {
+    metrics = read_json(run.path("m/download.json"))
+    assert metrics == {
         "source": "path",
         "files": 5,
         "junk": 2,
@@ -85,7 +85,7 @@ def nothing_is_left(run):
     )
 
 
-def test_a_wrong_sha256_is_told_and_leaves_nothing(run, small_params):
+def test_a_wrong_sha256_is_reported_and_leaves_nothing(run, small_params):
     images = write_images(run.path("source/x"), {"cat": 3, "dog": 2})
     archive = zip_of(images, run.path("source/x.zip"))
     small_params(data__sha256="0" * 64)

@@ -1,4 +1,4 @@
-"""Near-duplicates: known copies are grouped, strangers are not, and hashes are as by hand."""
+"""Near-duplicates: known copies are grouped, and strangers are not."""
 
 import io
 
@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
-from skimage import data as photographs
-from sklearn.datasets import load_sample_images
 
-from stages.clean.duplicates import groups, hash_search
-from stages.clean.duplicates.groups import THUMB, find_groups, fingerprint
+from stages.clean.duplicates import hash_search
+from stages.clean.duplicates.fingerprints import THUMB, Fingerprint, fingerprint
+from stages.clean.duplicates.groups import find_groups
 
 SETTINGS = {
     "hash_distance": 12,
@@ -27,27 +26,11 @@ def group(images, **changed) -> list[int]:
 
 def group_prints(prints, **changed) -> list[int]:
     return find_groups(
-        np.array([each.phash for each in prints], np.uint64),
-        np.array([each.mirror for each in prints], np.uint64),
-        np.array([each.thumb for each in prints], np.uint8).reshape(-1, THUMB, THUMB),
+        np.array([item.phash for item in prints], np.uint64),
+        np.array([item.mirror for item in prints], np.uint64),
+        np.array([item.thumb for item in prints], np.uint8).reshape(-1, THUMB, THUMB),
         **SETTINGS | changed,
     ).tolist()
-
-
-@pytest.fixture(scope="module")
-def photos() -> list[Image.Image]:
-    """Eight photographs of different things, four of them cut from two larger ones."""
-    china, flower = (Image.fromarray(array) for array in load_sample_images().images)
-    return [
-        china,
-        flower,
-        Image.fromarray(photographs.astronaut()),
-        Image.fromarray(photographs.camera()).convert("RGB"),
-        Image.fromarray(photographs.coins()).convert("RGB"),
-        Image.fromarray(photographs.moon()).convert("RGB"),
-        china.crop((0, 0, 320, 213)),
-        china.crop((320, 213, 640, 426)),
-    ]
 
 
 def saved(image: Image.Image, quality: int) -> Image.Image:
@@ -103,7 +86,7 @@ def test_different_photographs_stay_apart(photos):
     assert group(photos) == list(range(len(photos)))
 
 
-def test_a_part_of_a_image_is_not_a_copy(photos):
+def test_a_part_of_an_image_is_not_a_copy(photos):
     assert group([photos[2], cropped(photos[2], 0.2, 0.2, 0.2, 0.2)]) == [0, 1]
 
 
@@ -113,7 +96,7 @@ def test_negative_and_upside_down_are_not_copies(photos):
 
 
 def test_copies_of_one_original_are_one_group_without_it(photos):
-    # The two crops share 85 % of the width with each other, 92 % with the original.
+    # The two crops share 85 % of the width with item other, 92 % with the original.
     left, right = cropped(photos[0], 0.07, 0, 0, 0), cropped(photos[0], 0, 0, 0.07, 0)
     assert group([left, photos[1], photos[0], right]) == [0, 1, 0, 0]
 
@@ -152,20 +135,20 @@ def test_smooth_images_that_correlate_stay_apart():
         skies.append(ramp + (clouds[:, :, None] - 128.0) / 16)
     thumbs = [fingerprint(Image.fromarray(sky.clip(0, 255).astype(np.uint8))) for sky in skies]
     assert np.corrcoef(thumbs[0].thumb.ravel(), thumbs[1].thumb.ravel())[0, 1] > 0.98
-    same_hash = [groups.Fingerprint(thumbs[0].phash, each.mirror, each.thumb) for each in thumbs]
+    same_hash = [Fingerprint(thumbs[0].phash, item.mirror, item.thumb) for item in thumbs]
     assert group_prints(same_hash) == [0, 1]
 
 
 def test_different_objects_on_the_same_ground_stay_apart(photos):
     """Products on white agree on the white, which is most of the image."""
-    shown = []
+    products = []
     for index, photo in enumerate([*photos, *map(ImageOps.flip, photos)]):
         mask = Image.new("L", (80, 80), 0)
         ImageDraw.Draw(mask).ellipse((2, 4 + index, 77, 75 - index), fill=255)
         canvas = Image.new("RGB", (240, 240), "white")
         canvas.paste(photo.resize((80, 80)), (80, 80), mask.rotate(25 * index))
-        shown.append(canvas)
-    assert group(shown) == list(range(len(shown)))
+        products.append(canvas)
+    assert group(products) == list(range(len(products)))
 
 
 def test_equal_images_cost_no_comparison(photos):
@@ -178,7 +161,7 @@ def test_many_strangers_with_one_hash_are_all_compared(photos, monkeypatch):
     rng = np.random.default_rng(2)
     thumbs = rng.integers(0, 256, (30, THUMB, THUMB), dtype=np.uint8)
     thumbs[17] = thumbs[4] // 2 + 60
-    prints = [groups.Fingerprint(np.uint64(7), np.uint64(9), thumb) for thumb in thumbs]
+    prints = [Fingerprint(np.uint64(7), np.uint64(9), thumb) for thumb in thumbs]
     expected = list(range(30))
     expected[17] = 4
     assert group_prints(prints) == expected
@@ -192,10 +175,10 @@ def test_no_and_one_image(photos):
 def test_thumbnails_may_be_a_memory_map(photos, tmp_path):
     prints = [fingerprint(image) for image in [*photos[:3], ImageOps.mirror(photos[1])]]
     thumbs = np.memmap(tmp_path / "thumbs", np.uint8, "w+", shape=(4, THUMB, THUMB))
-    thumbs[:] = [each.thumb for each in prints]
+    thumbs[:] = [item.thumb for item in prints]
     labels = find_groups(
-        np.array([each.phash for each in prints]),
-        np.array([each.mirror for each in prints]),
+        np.array([item.phash for item in prints]),
+        np.array([item.mirror for item in prints]),
         thumbs,
         **SETTINGS,
     )
@@ -232,66 +215,3 @@ def test_partition_does_not_depend_on_order(prints, random):
     assert len(pairs) == len(set(labels)) == len(set(shuffled))
     assert all(label <= place for place, label in enumerate(shuffled))
     assert all(shuffled[label] == label for label in shuffled)
-
-
-# ---------------------------------------------------------------------------- hashes
-
-
-def expected_hash(*frequencies: tuple[int, int]) -> int:
-    """Hash with the bits of these (vertical, horizontal) frequencies set."""
-    vertical, horizontal = groups._frequencies()
-    places = list(zip(vertical.tolist(), horizontal.tolist(), strict=True))
-    return sum(1 << places.index(frequency) for frequency in frequencies)
-
-
-def test_hash_by_hand():
-    """Left half white, right half black: only frequencies (0, odd) are not zero.
-
-    Frequency u sums cos(pi u (2 x + 1) / 144) over the 36 white columns, which has the sign of
-    sin(pi u / 2): + - + - + for u = 1, 3, 5, 7, 9. Most of the 64 are zero, so is their median.
-    The mirror image has the opposite signs.
-    """
-    image = Image.new("RGB", (72, 72))
-    image.paste((255, 255, 255), (0, 0, 36, 72))
-    result = fingerprint(image)
-    assert (result.thumb[:, :36] == 255).all()
-    assert (result.thumb[:, 36:] == 0).all()
-    assert int(result.phash) == expected_hash((0, 1), (0, 5))
-    assert int(result.mirror) == expected_hash((0, 3), (0, 7))
-
-
-def test_frequencies_are_the_lowest_dealt_over_the_chunks():
-    vertical, horizontal = groups._frequencies()
-    radius = vertical**2 + horizontal**2
-    assert sorted(radius.tolist())[:8] == [1, 1, 2, 4, 4, 5, 5, 8]
-    assert radius.max() == 72
-    assert len(set(zip(vertical.tolist(), horizontal.tolist(), strict=True))) == 64
-    for chunk in radius.reshape(4, 16):
-        assert (np.diff(chunk) >= 0).all()
-        assert chunk[0] <= 4
-
-
-def test_mirror_is_the_hash_of_the_mirror_image(photos):
-    for photo in photos:
-        flipped = fingerprint(ImageOps.mirror(photo))
-        assert np.bitwise_count(fingerprint(photo).mirror ^ flipped.phash) <= 2
-
-
-def test_hash_ignores_brightness_and_contrast(photos):
-    photo = fingerprint(photos[2])
-    assert np.array_equal(
-        groups._pack(groups._spectrum(photo.thumb[None] * 0.5 + 40)), [photo.phash]
-    )
-
-
-def test_fingerprint_leaves_the_image_alone(photos):
-    before = photos[1].tobytes()
-    result = fingerprint(photos[1])
-    assert photos[1].tobytes() == before
-    assert result.phash.dtype == result.mirror.dtype == np.uint64
-    assert (result.thumb.shape, result.thumb.dtype) == ((THUMB, THUMB), np.uint8)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 500), (5000, 2), (7, 3)])
-def test_fingerprint_of_any_size(size):
-    assert fingerprint(Image.new("RGB", size, (9, 9, 9))).thumb.tolist() == [[9] * THUMB] * THUMB

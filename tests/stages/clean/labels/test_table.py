@@ -16,8 +16,8 @@ def rows(folder, content, name="labels.csv"):
         pq.write_table(pa.table(content), path)
     else:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    found = read_rows(path, name, COLUMNS)
-    return [(row.where.removeprefix(f"{name}:"), *row[1:]) for row in found]
+    table_rows = read_rows(path, name, COLUMNS)
+    return [(row.where.removeprefix(f"{name}:"), *row[1:]) for row in table_rows]
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_a_csv_is_text_whatever_its_delimiter(tmp_path, content):
 
 
 def test_the_delimiter_is_the_one_that_finds_the_columns(tmp_path):
-    found = rows(tmp_path, "a,b,c,d;image_name;target\n1,2,3,4;x,1.jpg;cat\n")
-    assert found == [("2", "x,1.jpg", "cat", None)]
+    cells = rows(tmp_path, "a,b,c,d;image_name;target\n1,2,3,4;x,1.jpg;cat\n")
+    assert cells == [("2", "x,1.jpg", "cat", None)]
 
 
 def test_lines_are_those_of_an_editor_and_empty_rows_are_skipped(tmp_path):
@@ -70,8 +70,8 @@ def test_splits_in_any_case_and_none(tmp_path):
 )
 def test_types_of_parquet(tmp_path, column, labels):
     table = {"image_name": ["a.jpg", "b.jpg"], "target": column}
-    found = rows(tmp_path, table, "labels.parquet")
-    assert found == [("1", "a.jpg", labels[0], None), ("2", "b.jpg", labels[1], None)]
+    cells = rows(tmp_path, table, "labels.parquet")
+    assert cells == [("1", "a.jpg", labels[0], None), ("2", "b.jpg", labels[1], None)]
 
 
 def test_pandas_categories_and_gaps_in_parquet(tmp_path):
@@ -84,8 +84,8 @@ def test_pandas_categories_and_gaps_in_parquet(tmp_path):
         }
     )
     frame.to_parquet(tmp_path / "t.parquet")
-    found = [row[1:] for row in read_rows(tmp_path / "t.parquet", "t.parquet", COLUMNS)]
-    assert found == [("10", "dog", None), ("11", "cat", "test")]
+    cells = [row[1:] for row in read_rows(tmp_path / "t.parquet", "t.parquet", COLUMNS)]
+    assert cells == [("10", "dog", None), ("11", "cat", "test")]
 
 
 @pytest.mark.parametrize("gap", [None, float("nan")])
@@ -125,7 +125,7 @@ def test_what_parquet_may_not_be(tmp_path):
         rows(tmp_path, b"", "t.xlsx")
 
 
-def test_only_the_first_wrong_rows_are_shown(tmp_path):
+def test_only_the_first_wrong_rows_are_quoted(tmp_path):
     content = "image_name,target\n" + "".join(f"{i}.jpg,\n" for i in range(9))
     with pytest.raises(StageError, match=r"9 other row") as caught:
         rows(tmp_path, content)

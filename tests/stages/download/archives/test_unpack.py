@@ -1,4 +1,4 @@
-"""Archives that nobody vouches for: told by content, whole or refused, and bytes survive."""
+"""Untrusted archives: recognised by content, unpacked whole or refused, byte for byte."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.errors import StageError
 from common.junk import is_junk
-from stages.download.archives.unpack import ExtractReport, is_archive, is_whole
+from stages.download.archives.unpack import Unpacked, is_archive, is_whole
 from tests.helpers.archive_files import (
     NOISE,
     PETS,
@@ -17,7 +17,7 @@ from tests.helpers.archive_files import (
     WRITERS,
     contents,
     refusal,
-    unpack,
+    unpack_to_out,
     write,
     write_tar,
     write_zip,
@@ -25,19 +25,19 @@ from tests.helpers.archive_files import (
 
 
 @pytest.mark.parametrize("kind", ["stored", "deflated", "bzip2", "lzma", *TAR_MODES])
-def test_every_kind_is_told_by_its_content(tmp_path, kind):
+def test_every_kind_is_recognised_by_its_content(tmp_path, kind):
     path = tmp_path / "pets.bin"
     write(path, PETS, kind)
     assert is_archive(path)
     assert is_whole(path)
-    assert unpack(path) == ExtractReport(3, len(NOISE) + 3, 0, ())
+    assert unpack_to_out(path) == Unpacked(3, len(NOISE) + 3, 0, ())
     assert contents(tmp_path / "out") == PETS
 
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_files_are_not_executable(tmp_path, kind):
     path = WRITERS[kind](tmp_path / "pets", {"run.jpg": b"#!/bin/sh"})
-    unpack(path)
+    unpack_to_out(path)
     assert (tmp_path / "out" / "run.jpg").stat().st_mode & 0o111 == 0
 
 
@@ -45,7 +45,7 @@ def test_files_are_not_executable(tmp_path, kind):
 def test_junk_is_skipped_and_counted(tmp_path, kind):
     junk = ["__MACOSX/pets/._1.jpg", "pets/.DS_Store", "pets/Thumbs.db", "desktop.ini"]
     path = WRITERS[kind](tmp_path / "pets", PETS | dict.fromkeys(junk, b"junk"))
-    assert unpack(path) == ExtractReport(3, len(NOISE) + 3, 4, tuple(junk))
+    assert unpack_to_out(path) == Unpacked(3, len(NOISE) + 3, 4, tuple(junk))
     assert contents(tmp_path / "out") == PETS
 
 
@@ -90,7 +90,7 @@ def test_any_tree_comes_back_byte_for_byte(files, kind, tmp_path_factory):
     path = folder / "tree.bin"
     write(path, files, kind)
     try:
-        report = unpack(path)
+        report = unpack_to_out(path)
     except StageError as error:
         assert any(text in str(error) for text in ("one name where case", "both as a file"))
         return
@@ -117,7 +117,7 @@ def test_truncated(tmp_path, kind, part):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * part)])
     if kind == "w" and part == 0.98:  # within the padding after the end mark
-        assert unpack(path).files == 3
+        assert unpack_to_out(path).files == 3
     else:
         assert "damaged or truncated" in refusal(path)
         assert not is_whole(path)
@@ -165,6 +165,6 @@ def test_any_damage_is_reported_as_such(tmp_path, kind):
             content[place] = rng.randrange(256)
         path.write_bytes(content)
         try:
-            unpack(path)
+            unpack_to_out(path)
         except StageError:
             assert sorted(os.listdir(tmp_path)) in (["pets"], ["out", "pets"])

@@ -15,7 +15,7 @@ import pytest
 
 from common.errors import StageError
 from common.files import umask
-from stages.download.drive.fetch import download
+from stages.download.drive.fetch import fetch_shared
 from tests.helpers.drive_standin import QUOTA, WARNING, Answer, Drive, page
 from tests.helpers.pipeline import ROOT
 
@@ -64,7 +64,7 @@ def message(folder: Path, link: str = FILE, sha256: str | None = None, **setting
     """The message of a download that has to fail, and to leave nothing."""
     before = sorted(folder.rglob("*")) if folder.exists() else None
     with pytest.raises(StageError) as caught:
-        download(link, folder, sha256, **(SHORT | settings))
+        fetch_shared(link, folder, sha256, **(SHORT | settings))
     assert (sorted(folder.rglob("*")) if folder.exists() else None) == before
     return str(caught.value)
 
@@ -89,7 +89,7 @@ def test_good_file(drive, tmp_path, monkeypatch, folder_exists):
     monkeypatch.setenv("HOME", str(home))
     drive.files[FILE] = [Answer(ZIP)]
     sha256 = hashlib.sha256(ZIP).hexdigest().upper()
-    path = download(FILE, folder, sha256, **SHORT)
+    path = fetch_shared(FILE, folder, sha256, **SHORT)
     assert path == folder / "pets.zip"
     assert path.read_bytes() == ZIP
     assert list(folder.iterdir()) == [path]
@@ -99,7 +99,7 @@ def test_good_file(drive, tmp_path, monkeypatch, folder_exists):
 
 def test_good_file_behind_a_warning_page_by_share_link(drive, tmp_path):
     drive.files[FILE] = [Answer(ZIP, warn=True)]
-    path = download(f"https://drive.google.com/file/d/{FILE}/view", tmp_path, None, **SHORT)
+    path = fetch_shared(f"https://drive.google.com/file/d/{FILE}/view", tmp_path, None, **SHORT)
     assert path.read_bytes() == ZIP
     assert "confirm=t" in drive.visits[-1]
 
@@ -108,13 +108,13 @@ def test_good_file_behind_a_warning_page_by_share_link(drive, tmp_path):
 def test_good_tar_without_announced_size(drive, tmp_path, kind):
     content = make_tar(kind)
     drive.files[FILE] = [Answer(content, name="pets.tar", announce=False)]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == content
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == content
 
 
 def test_file_without_a_name(drive, tmp_path):
     attachment = {"Content-Disposition": "attachment"}
     drive.files[FILE] = [Answer(ZIP, name=None, headers=attachment)]
-    assert download(FILE, tmp_path, None, **SHORT) == tmp_path / FILE
+    assert fetch_shared(FILE, tmp_path, None, **SHORT) == tmp_path / FILE
 
 
 def test_earlier_file_is_replaced_on_success_and_kept_on_failure(drive, tmp_path):
@@ -123,7 +123,7 @@ def test_earlier_file_is_replaced_on_success_and_kept_on_failure(drive, tmp_path
     message(tmp_path)
     assert (tmp_path / "pets.zip").read_bytes() == b"earlier"
     drive.files[FILE] = [Answer(ZIP)]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
 
 
 def test_wrong_id(drive, tmp_path):
@@ -150,9 +150,9 @@ def test_quota(drive, tmp_path, status):
 def test_busy_for_a_moment(drive, tmp_path, status):
     # Two answers, because the first failure is looked into before the next attempt.
     drive.files[FILE] = [page("<html>busy</html>", status)] * 2 + [Answer(ZIP)]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
     drive.files[FILE] = [page("<html>busy</html>", status), Answer(ZIP)]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
 
 
 def test_busy_for_ever(drive, tmp_path):
@@ -167,7 +167,7 @@ def test_server_sets_the_pace(drive, tmp_path):
     busy.headers["Retry-After"] = "1"
     drive.files[FILE] = [busy, busy, Answer(ZIP)]
     start = time.monotonic()
-    download(FILE, tmp_path, None, **SHORT)
+    fetch_shared(FILE, tmp_path, None, **SHORT)
     assert time.monotonic() - start >= 1
 
 
@@ -179,7 +179,7 @@ def test_cut_without_announced_size(drive, tmp_path):
         drive.files[FILE] = [Answer(content, announce=False, send=len(content) // 2)]
         assert "incomplete" in message(tmp_path)
     drive.files[FILE] = [Answer(ZIP, announce=False, send=20_000), Answer(ZIP, announce=False)]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == ZIP
 
 
 def test_cut_with_announced_size(drive, tmp_path):
@@ -194,7 +194,7 @@ def test_cut_is_continued_where_it_stopped(drive, tmp_path):
         Answer(content, send=1_200_000, etag='"1"'),
         Answer(content, etag='"1"'),
     ]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == content
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == content
 
 
 def test_file_that_changes_between_two_parts_is_not_patched_together(drive, tmp_path):
@@ -203,7 +203,7 @@ def test_file_that_changes_between_two_parts_is_not_patched_together(drive, tmp_
         Answer(old, send=1_200_000, etag='"1"'),
         Answer(new, etag='"2"'),
     ]
-    assert download(FILE, tmp_path, None, **SHORT).read_bytes() == new
+    assert fetch_shared(FILE, tmp_path, None, **SHORT).read_bytes() == new
 
 
 @pytest.mark.parametrize(
@@ -250,8 +250,8 @@ def test_deadline(drive, tmp_path):
 def test_killed_stage_leaves_nothing(drive, tmp_path):
     drive.files[FILE] = [Answer(ZIP, hang=30)]
     code = (
-        "import pathlib, sys; from stages.download.drive.fetch import download; "
-        "download(sys.argv[1], pathlib.Path(sys.argv[2]), None)"
+        "import pathlib, sys; from stages.download.drive.fetch import fetch_shared; "
+        "fetch_shared(sys.argv[1], pathlib.Path(sys.argv[2]), None)"
     )
     root = ROOT
     stage = subprocess.Popen([sys.executable, "-c", code, FILE, str(tmp_path)], cwd=root)
@@ -307,14 +307,14 @@ def test_folder(drive, tmp_path):
     (tmp_path / "Pets & more").mkdir()
     (tmp_path / "Pets & more" / "earlier.txt").touch()
 
-    path = download(link, tmp_path, None, **SHORT)
+    path = fetch_shared(link, tmp_path, None, **SHORT)
 
     assert path == tmp_path / "Pets & more"
     assert list(tmp_path.iterdir()) == [path]
-    found = {
+    received = {
         str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
     }
-    assert found == dict(
+    assert received == dict(
         zip(["notes.html", "new.part", "cats/1.jpg", "cats/1 (2).jpg"], contents, strict=True)
     )
 

@@ -10,8 +10,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.download.sample.advertisements import LAYOUTS, draw_brand
 from stages.download.sample.canvas import Canvas, ink_on
-from stages.download.sample.photographs import LEAST_CONTRAST, OTHERS, Studio
-from stages.download.sample.write import ADVERTISING, OTHER, Planted, write_sample
+from stages.download.sample.other_images import OTHERS
+from stages.download.sample.photographs import LEAST_CONTRAST, Studio
+from stages.download.sample.planted import Planted
+from stages.download.sample.write import ADVERTISING, OTHER, write_sample
 
 SEED = 7
 
@@ -31,7 +33,7 @@ def planted(report) -> dict[str, list[Planted]]:
     """The planted files by reason, the odd but good ones by what they are."""
     by_reason = {}
     for file in report["files"]:
-        key = file.what if file.reason == "kept" else file.reason
+        key = file.how if file.reason == "kept" else file.reason
         by_reason.setdefault(key, []).append(file)
     return by_reason
 
@@ -114,11 +116,11 @@ def test_exact_copies(folder, planted):
 def test_near_copies(folder, planted):
     for file in planted["near_duplicate"]:
         copy, original = thumbnail(folder / file.path), thumbnail(folder / file.original)
-        copy = copy[:, ::-1] if file.what == "mirrored" else copy
+        copy = copy[:, ::-1] if file.how == "mirrored" else copy
         assert (folder / file.path).read_bytes() != (folder / file.original).read_bytes()
         # Slightly cropped images do not align without a search.
-        assert (copy * original).mean() > (0.6 if "cropped" in file.what else 0.95), file
-    assert len({file.what for file in planted["near_duplicate"]}) == 6
+        assert (copy * original).mean() > (0.6 if "cropped" in file.how else 0.95), file
+    assert len({file.how for file in planted["near_duplicate"]}) == 6
 
 
 def test_copies_do_not_chain(report):
@@ -151,7 +153,7 @@ def test_broken_files(folder, planted):
 
 
 @pytest.mark.parametrize(
-    ("what", "suffix", "encoding", "mode"),
+    ("how", "suffix", "encoding", "mode"),
     [
         ("CMYK JPEG", ".jpg", "JPEG", "CMYK"),
         ("PNG named .jpg", ".jpg", "PNG", "RGB"),
@@ -163,12 +165,12 @@ def test_broken_files(folder, planted):
         ("RGBA cut-out PNG", ".png", "PNG", "RGBA"),
     ],
 )
-def test_odd_but_good_images(folder, planted, what, suffix, encoding, mode):
-    (file,) = planted[what]
+def test_odd_but_good_images(folder, planted, how, suffix, encoding, mode):
+    (file,) = planted[how]
     with Image.open(folder / file.path) as image:
         image.load()
         assert (Path(file.path).suffix, image.format, image.mode) == (suffix, encoding, mode)
-        if what == "turned by EXIF":
+        if how == "turned by EXIF":
             assert ImageOps.exif_transpose(image).size == image.size[::-1]
         if mode == "I;16":
             assert np.asarray(image).max() > 255

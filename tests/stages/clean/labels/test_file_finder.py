@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.clean.labels.class_folders import read_layout
-from stages.clean.labels.finder import Finder, top_folders
+from stages.clean.labels.class_folders import label_by_folder
+from stages.clean.labels.file_finder import FileFinder, top_folders
 from stages.clean.labels.read import read_labels
 from stages.clean.labels.table import Columns
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "expected"),
     [
         ("1.jpg", ["cat/1.jpg"]),  # of the folder called like the table
         ("1", ["cat/1.jpg"]),
@@ -27,11 +27,11 @@ from stages.clean.labels.table import Columns
         ("C:\\pictures\\1.jpg", []),
     ],
 )
-def test_cells_of_a_table_called_like_a_folder(cell, found):
-    finder = Finder(["cat/1.jpg", "cat/sub/3.jpg", "dog/1.jpg", "dog/2.jpg"])
+def test_cells_of_a_table_called_like_a_folder(cell, expected):
+    finder = FileFinder(["cat/1.jpg", "cat/sub/3.jpg", "dog/1.jpg", "dog/2.jpg"])
     assert finder.home("cat.csv") == finder.home("cat/cat.csv") == "cat"
     assert finder.home("all.csv") is finder.home("cat/dog.csv") is None
-    assert finder.find(cell, "any", "cat.csv", "cat") == found
+    assert finder.find(cell, "any", "cat.csv", "cat") == expected
 
 
 def test_top_folders():
@@ -55,14 +55,14 @@ def test_an_end_of_a_path_finds_exactly_the_files_that_end_so(paths, data, exten
     end = "/".join(parts[data.draw(st.integers(0, len(parts) - 1)) :])
     cell = end if extension else end.removesuffix(".jpg")
     cell = cell.replace("/", "\\") if windows else cell
-    found = Finder(sorted(paths)).find(cell, "no such folder", "tables/t.csv", None)
+    files = FileFinder(sorted(paths)).find(cell, "no such folder", "tables/t.csv", None)
     alike = {other for other in paths if f"/{other}".endswith(f"/{end}")}
     if end in paths:  # a path from the source goes before ends of paths
-        assert found == [end]
+        assert files == [end]
     elif len(alike) == 1:
-        assert found == [path]
+        assert files == [path]
     else:
-        assert set(found) == alike or (len(found) == 1 and found[0] in alike)
+        assert set(files) == alike or (len(files) == 1 and files[0] in alike)
 
 
 @settings(max_examples=150, deadline=None)
@@ -99,6 +99,6 @@ def test_any_way_to_write_the_folders_down_gives_the_folders_back(data):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join(lines))
         columns = Columns("image_name", "target", "split")
-        found = read_labels(Path(raw), [*files, *tables], columns, None)
-    assert (found.placed, found.outside) == read_layout(files)
-    assert (sorted(found.tables), found.missing) == (sorted(tables), 0)
+        source = read_labels(Path(raw), [*files, *tables], columns, None)
+    assert (source.labelled, source.outside) == label_by_folder(files)
+    assert (sorted(source.tables), source.missing) == (sorted(tables), 0)

@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 
-from tests.helpers.archive_files import contents, refusal, unpack, write_tar, write_zip
+from tests.helpers.archive_files import contents, refusal, unpack_to_out, write_tar, write_zip
 
 
 def test_folder_entries_and_dots_are_harmless(tmp_path):
@@ -15,7 +15,7 @@ def test_folder_entries_and_dots_are_harmless(tmp_path):
             info.type = tarfile.DIRTYPE
             archive.addfile(info)
         archive.addfile(tarfile.TarInfo("./cats/1.jpg"))
-    assert unpack(path).files == 1
+    assert unpack_to_out(path).files == 1
     assert contents(tmp_path / "out") == {"cats/1.jpg": b""}
 
 
@@ -24,17 +24,17 @@ def test_tar_names_become_text(tmp_path, format):
     name = b"caf\x82.jpg".decode("utf-8", "surrogateescape")
     files = {name: b"1", "猫/köter.jpg": b"2", "long/" * 40 + "1.jpg": b"3"}
     path = write_tar(tmp_path / "pets.tar", files, format=format, errors="surrogateescape")
-    unpack(path)
-    found = contents(tmp_path / "out")
-    assert set(found) == {"café.jpg", "猫/köter.jpg", "long/" * 40 + "1.jpg"}
-    for name in found:
+    unpack_to_out(path)
+    files = contents(tmp_path / "out")
+    assert set(files) == {"café.jpg", "猫/köter.jpg", "long/" * 40 + "1.jpg"}
+    for name in files:
         name.encode()
 
 
 def test_tar_that_ends_with_a_zip_is_a_tar(tmp_path):
     inner = write_zip(tmp_path / "inner.zip", {"a.jpg": b"a"}).read_bytes()
     path = write_tar(tmp_path / "pets.tar", {"inner.zip": inner})
-    unpack(path)
+    unpack_to_out(path)
     assert contents(tmp_path / "out") == {"inner.zip": inner}
 
 

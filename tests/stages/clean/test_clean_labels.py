@@ -25,10 +25,10 @@ def manifest(run):
 
 
 def counts(run):
-    found = read_json(run.path("m/clean.json"))
-    numbers = {name: found[name] for name in CHECKED}
+    metrics = read_json(run.path("m/clean.json"))
+    numbers = {name: metrics[name] for name in CHECKED}
     assert sum(numbers.values()) == 2 * numbers["files"]
-    return numbers | {"missing": found["listed_but_missing"]}
+    return numbers | {"missing": metrics["listed_but_missing"]}
 
 
 def test_one_table_labels_the_images(run, small_params, capsys):
@@ -53,9 +53,9 @@ def test_one_table_labels_the_images(run, small_params, capsys):
         "rejected": 1,
         "missing": 1,
     }
-    told = capsys.readouterr().err
-    assert "1 row(s) of label tables name files that are missing: gone (set/all.csv:6)" in told
-    assert "2 file(s) that are not in set/all.csv left out: set/notes.txt, set/y/e.png" in told
+    warnings = capsys.readouterr().err
+    assert "1 row(s) of label tables name files that are missing: gone (set/all.csv:6)" in warnings
+    assert "2 file(s) that are not in set/all.csv left out: set/notes.txt, set/y/e.png" in warnings
 
 
 def test_csvs_beside_the_folders_are_no_rejected_images(run):
@@ -64,9 +64,9 @@ def test_csvs_beside_the_folders_are_no_rejected_images(run):
     put(run, {"1/1.csv": "image_name,target\na.png,1\n"})
     run.clean()
     assert {label for label, _ in manifest(run).values()} == {"0", "1"}
-    found = counts(run)
-    assert (found["label_tables"], found["outside_classes"], found["missing"]) == (2, 1, 0)
-    assert (found["kept"], found["rejected"], found["unlisted"]) == (4, 0, 0)
+    numbers = counts(run)
+    assert (numbers["label_tables"], numbers["outside_classes"], numbers["missing"]) == (2, 1, 0)
+    assert (numbers["kept"], numbers["rejected"], numbers["unlisted"]) == (4, 0, 0)
 
 
 def test_a_contradiction_stops_the_stage_and_leaves_nothing(run):

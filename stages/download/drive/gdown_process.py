@@ -1,4 +1,4 @@
-"""The process that runs gdown for `drive.download`: one request on stdin, one answer on stdout.
+"""The process that runs gdown for `fetch_shared`: one request on stdin, one answer on stdout.
 
 gdown 6.5.1 finds the way through Drive's pages, but by itself it waits for ever on a silent
 server or a repeated confirmation page, reports success for a cut or an HTML body, and does not
@@ -27,7 +27,7 @@ from common.errors import StageError
 from common.files import umask
 from stages.download.archives.unpack import is_archive, is_whole
 from stages.download.drive.errors import (
-    PassingError,
+    TemporaryError,
     explain,
     incomplete,
     probe,
@@ -71,9 +71,10 @@ def serve() -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    fetch = _Fetch(**request, give_up=lambda message: answer({"error": message}))
+    downloader = _Downloader(**request, give_up=lambda message: answer({"error": message}))
     try:
-        name = (fetch.folder if link.kind == "folder" else fetch.archive)(link, folder)
+        fetch = downloader.folder if link.kind == "folder" else downloader.archive
+        name = fetch(link, folder)
     except StageError as error:
         answer({"error": str(error)})
     except OSError as error:
@@ -82,8 +83,8 @@ def serve() -> None:
 
 
 @dataclass(frozen=True)
-class _Fetch:
-    """gdown with retries, checks and explanations; the fields are `download`'s arguments.
+class _Downloader:
+    """gdown with retries, checks and explanations; the fields are arguments of `fetch_shared`.
 
     `give_up(message)` ends the process from a thread, since gdown cannot be interrupted.
     """
@@ -113,10 +114,10 @@ class _Fetch:
         for attempt in range(1, self.attempts + 1):
             try:
                 return action(*arguments)
-            except PassingError as trouble:
+            except TemporaryError as error:
                 if attempt == self.attempts:
-                    raise StageError(f"{trouble} (Attempts: {attempt}.)") from trouble
-                wait = max(trouble.wait, self.backoff * 2 ** (attempt - 1))
+                    raise StageError(f"{error} (Attempts: {attempt}.)") from error
+                wait = max(error.wait, self.backoff * 2 ** (attempt - 1))
                 time.sleep(min(wait, MAX_WAIT))
         raise AssertionError("Expected at least one attempt.")
 
@@ -132,7 +133,7 @@ class _Fetch:
                 raise incomplete(link, "the archive has no end")
             raise StageError(
                 f"{link} ({path.name}) is not an archive. Expected a .zip, .tar, .tar.gz, "
-                f".tar.bz2 or .tar.xz. Received {_kind_of(start)}. Put the pictures into one "
+                f".tar.bz2 or .tar.xz. Received {_kind_of(start)}. Put the images into one "
                 "archive, or give the link of a folder; open the link in a private browser window "
                 "to see what others get."
             )
@@ -161,9 +162,9 @@ class _Fetch:
         except GDOWN_ERRORS as error:
             raise explain(error, link, self.timeout) from error
         if not files:  # also gdown's answer for a sign-in page
-            trouble = probe(link, self.timeout)
-            raise trouble or StageError(
-                f"{link} is empty. Expected pictures or folders of pictures. Put them there."
+            cause = probe(link, self.timeout)
+            raise cause or StageError(
+                f"{link} is empty. Expected images or folders of images. Put them there."
             )
         return sorted(files, key=lambda file: (file.path, file.id))
 
@@ -206,10 +207,10 @@ class _Fetch:
                     progress=progress,
                 )
             except GDOWN_ERRORS as error:
-                trouble = explain(error, link, self.timeout)
+                explained = explain(error, link, self.timeout)
                 if _retried_by_gdown(error):
-                    trouble = StageError(f"{trouble} (Attempts: {self.attempts}.)")
-                raise trouble from error
+                    explained = StageError(f"{explained} (Attempts: {self.attempts}.)")
+                raise explained from error
             finally:
                 watch.cancel()
             path = Path(path)

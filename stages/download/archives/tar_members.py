@@ -1,4 +1,4 @@
-"""The members of a .tar, plain or in gzip, bzip2 or xz."""
+"""Members of a .tar archive, plain or compressed by gzip, bzip2 or xz."""
 
 import bz2
 import gzip
@@ -18,10 +18,10 @@ from stages.download.archives.checks import (
     RATIO_FLOOR,
     Limits,
     Member,
-    require_room,
+    require_within,
 )
 
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 BLOCK = 512
 # Long names and extended attributes of a member are read into memory at once.
 MAX_HEADER = 4 << 20
@@ -78,8 +78,8 @@ def _require_end(tar: tarfile.TarFile) -> None:
 def _decompressed(path: Path) -> BinaryIO:
     with path.open("rb") as stream:
         start = stream.read(8)
-    opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), open)
-    return opener(path, "rb")
+    openers = (opener for magic, opener in DECOMPRESSORS.items() if start.startswith(magic))
+    return next(openers, open)(path, "rb")
 
 
 class _Bounded(io.RawIOBase):
@@ -115,4 +115,4 @@ class _Bounded(io.RawIOBase):
     def _check(self, position: int) -> None:
         if self.limits:
             room = RATIO_FLOOR + ROOM_PER_FILE * self.limits.files
-            require_room(position - room, self.limits)
+            require_within(position - room, self.limits)

@@ -1,4 +1,4 @@
-"""The members of a .zip."""
+"""Members of a .zip archive."""
 
 import stat
 import zipfile
@@ -17,7 +17,7 @@ SMALL_CHUNK = 1 << 12
 
 
 @contextmanager
-def opened_zip(archive: Path, _: Limits) -> Iterator[Iterator[Member]]:
+def opened_zip(archive: Path, _limits: Limits) -> Iterator[Iterator[Member]]:
     """Yields the members, readable as long as the archive is open, in its directory's order."""
     with zipfile.ZipFile(archive) as content:
         yield (_member(content, info) for info in content.infolist())

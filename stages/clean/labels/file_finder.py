@@ -1,4 +1,4 @@
-"""Finds the files that the rows of label tables name, however they name them."""
+"""Search for the file that a cell of a label table names, by its whole path or a part of it."""
 
 import bisect
 import posixpath
@@ -10,8 +10,8 @@ from functools import cached_property
 from PIL import Image
 
 
-class Finder:
-    """Files of the source, found by what a cell of a label table says.
+class FileFinder:
+    """Index of the source's files that looks up cells of label tables.
 
     Attributes:
         tops: "" and the folders that stand alone around everything, from the outside in.
@@ -55,14 +55,15 @@ class Finder:
         bases = dict.fromkeys([*([] if home is None else [home]), *bases, *self.tops])
         for index in (self._whole, self._without_extension):
             for base in bases:
-                if found := index.at(posixpath.normpath(posixpath.join(_key(base), cell))):
-                    return found
+                path = posixpath.normpath(posixpath.join(_key(base), cell))
+                if files := index.at(path):
+                    return files
             for end in (f"{_key(label)}/{cell}", cell):
-                found = index.ending(end)
+                files = index.ending(end)
                 if home is not None:
-                    found = [path for path in found if path.startswith(f"{home}/")]
-                if found:
-                    return found
+                    files = [path for path in files if path.startswith(f"{home}/")]
+                if files:
+                    return files
         return []
 
     @cached_property
