@@ -121,13 +121,13 @@ def check_params(content: Any, source: str) -> Params:
         StageError: as `read_params`.
     """
     try:
-        return Params.model_validate(_with_current_names(content))
+        return Params.model_validate(with_current_names(content))
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _described(error.errors()))
         raise StageError(f"{source} has parameters that cannot be used:\n{lines}") from None
 
 
-def _with_current_names(content: Any) -> Any:
+def with_current_names(content: Any) -> Any:
     """The content with RENAMED parameters under their new names, where these are not set."""
     if not isinstance(content, dict):
         return content

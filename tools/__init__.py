@@ -1,1 +1,1 @@
-"""What `make` calls beside the pipeline: search, comparison, recipes."""
+"""Tools beside the pipeline, which `make` calls: search, comparison, recipes."""

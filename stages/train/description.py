@@ -1,4 +1,4 @@
-"""What stands beside the saved model: its weights alone and its summary."""
+"""Files beside the saved model: its weights alone and Keras's summary of its layers."""
 
 import os
 from pathlib import Path
@@ -29,12 +29,16 @@ def summary_text(model: keras.Model) -> str:
     """
     tables = []
     with mock.patch.dict(os.environ, {"COLUMNS": str(WIDTH), "LINES": "50"}):
-        for part in _with_inner(model):
-            part.summary(line_length=WIDTH, print_fn=tables.append)
+        for network in _with_inner(model):
+            network.summary(line_length=WIDTH, print_fn=tables.append)
     lines = "\n".join(tables).splitlines()
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
 
 
 def _with_inner(model: keras.Model) -> list[keras.Model]:
-    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    return [model, *(part for each in inner for part in _with_inner(each))]
+    """The model and, depth first, all models that are layers of it."""
+    models = [model]
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            models += _with_inner(layer)
+    return models

@@ -1,4 +1,4 @@
-"""Fitting a model: loss, callbacks, and which epoch is kept."""
+"""Fitting of a model, with its history, early stopping and the weights of its best epoch."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,19 @@ from common import cli
 from common.errors import StageError
 from common.schema import Train
 from stages.train.live import LiveLog
-from stages.train.schedules import build_optimizer
+from stages.train.losses import build_loss
+from stages.train.monitors import MONITORS, build_metrics
+from stages.train.optimizers import build_optimizer
 
 
 class Recorder(keras.callbacks.Callback):
-    """Collects the rows of the history, moves the bar, and stops on a loss that is no number."""
+    """Collects the rows of the history, moves the bar, and stops on a value that is not finite."""
 
     def __init__(self, bar: tqdm, live: LiveLog | None = None):
+        """Args:
+        bar: of progress, one step per epoch.
+        live: gets each row as it is made, or None.
+        """
         super().__init__()
         self.bar, self.live, self.rows = bar, live, []
 
@@ -45,53 +51,19 @@ class StopOnOverfit(keras.callbacks.Callback):
     """
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Looks at the epoch's two losses."""
+        """Compares the epoch's two losses."""
         if logs["val_loss"] > logs["loss"]:
             self.model.stop_training = True
 
 
-def build_loss(train: Train) -> keras.losses.Loss:
-    """The loss of probabilities `(batch, n_classes)` and one-hot labels.
-
-    Cross-entropy, or focal loss (Lin et al. 2017, https://arxiv.org/abs/1708.02002) without their
-    alpha, the weights of classes: the stage oversample balances them. Then gamma 0 is
-    cross-entropy. Two classes too have a column each, so both are the binary losses there.
-    """
-    smoothing = train.label_smoothing
-    if train.loss == "focal":
-        return keras.losses.CategoricalFocalCrossentropy(
-            alpha=1.0, gamma=train.focal_gamma, label_smoothing=smoothing
-        )
-    return keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-
-
-def build_metrics(train: Train) -> list[keras.metrics.Metric]:
-    """Accuracy, and what `monitor` asks for."""
-    metrics = [keras.metrics.CategoricalAccuracy("accuracy")]
-    if train.monitor.endswith("f1_macro"):
-        metrics.append(keras.metrics.F1Score("macro", name="f1_macro"))
-    return metrics
-
-
-def mode_of(monitor: str) -> str:
-    """Keras's word for the better direction of a metric: "min" for losses, else "max"."""
-    return "min" if monitor.endswith("loss") else "max"
-
-
-def best_epoch(history: list[dict], monitor: str) -> dict:
-    """The row of the epoch whose weights are kept: the first that no other betters."""
-    choose = min if mode_of(monitor) == "min" else max
-    return choose(history, key=lambda row: row[monitor])
-
-
 def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
-    """What acts at the end of an epoch, in this order.
+    """The callbacks that act at the end of an epoch, in this order.
 
     Averaged weights are swapped in first, for the validation and until the next epoch begins,
     so that early stopping keeps them. The weights of the best epoch come back at the very end,
     after Keras has put the averages of the last epoch into the model.
     """
-    monitor, mode = train.monitor, mode_of(train.monitor)
+    monitor, mode = train.monitor, MONITORS[train.monitor].mode
     callbacks = []
     if train.ema:
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
@@ -126,13 +98,13 @@ def fit(
     averaged: they are a moving average already.
 
     Args:
-        model: a head, or the backbone and head of `tuning.py`.
+        model: a head, or backbone and head as `tuning.TunedNetwork`.
         train: the section train of params.yaml.
-        batches: an epoch of training; calls of on_epoch_begin shuffle it.
-        val_batches: of validation.
+        batches: an epoch of training, shuffled at each on_epoch_begin.
+        val_batches: an epoch of validation.
         factors: on the learning rate, by `id` of the weight; 1 for those that are not in it.
         callbacks: further ones, which act last in each epoch.
-        live: told of each epoch as it ends.
+        live: gets each epoch's row as it ends.
 
     Returns:
         One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
@@ -142,16 +114,15 @@ def fit(
     model.compile(
         optimizer=build_optimizer(train, len(batches), factors),
         loss=build_loss(train),
-        metrics=build_metrics(train),
+        metrics=build_metrics(train.monitor),
     )
     with cli.progress(None, "training", train.epochs, unit="epoch") as bar:
-        recorder = Recorder(
-            bar, live
-        )  # first, so that it sees the rate that the epoch was made with
+        recorder = Recorder(bar, live)
         model.fit(
             batches,
             validation_data=val_batches,
             epochs=train.epochs,
+            # The recorder first, so that it sees the rate that the epoch was made with.
             callbacks=[recorder, *build_callbacks(train), *callbacks],
             shuffle=False,  # the batches shuffle samples; this would shuffle whole batches
             verbose=0,

@@ -1,4 +1,4 @@
-"""The whole model in Keras's older format, one HDF5 file, for tools that ask for it.
+"""HDF5 export of the whole model: Keras's older format, for tools that ask for it.
 
 Written here, since Keras 3.15.1's own writer makes files that do not come back: its description
 of the layers has no place for operations such as a mean or reversed channels, equal names of
@@ -20,7 +20,7 @@ from networks.classifier import MODEL_FILE
 
 HDF5_FILE = "classifier.h5"
 # HDF5 keeps at most 64 kB in an attribute; a name takes 16 bytes there, Keras reads any number.
-NAMES = 2000
+NAMES_PER_ATTRIBUTE = 2000
 
 
 def save_hdf5(folder: Path, model: keras.Model) -> None:
@@ -55,25 +55,27 @@ def _fill_normalizations(description: dict, model: keras.Model) -> None:
     Normalization within one of them that its weights have changed, and that computes with copies.
     """
     layers = {layer.name: layer for layer in model.layers}
-    for part in description["layers"]:
-        layer = layers.get(part["config"]["name"])  # none for an operation
+    for entry in description["layers"]:
+        layer = layers.get(entry["config"]["name"])  # none for an operation
         if isinstance(layer, keras.Model):
-            _fill_normalizations(part["config"], layer)
+            _fill_normalizations(entry["config"], layer)
         elif isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             mean, variance, _ = layer.get_weights()
-            part["config"] |= {"mean": mean.tolist(), "variance": variance.tolist()}
+            entry["config"] |= {"mean": mean.tolist(), "variance": variance.tolist()}
 
 
 def _weights_of(layer: keras.Layer) -> list[keras.Variable]:
     """A layer's weights in the order in which Keras reads them, without those of Normalizations."""
-    described = {id(weight) for part in _normalizations(layer) for weight in part.weights}
+    described = {
+        id(weight) for normalization in _normalizations(layer) for weight in normalization.weights
+    }
     ordered = layer.trainable_weights + layer.non_trainable_weights
     return [weight for weight in ordered if id(weight) not in described]
 
 
 def _normalizations(layer: keras.Layer) -> list[keras.layers.Normalization]:
     if isinstance(layer, keras.Model):
-        return [found for inner in layer.layers for found in _normalizations(inner)]
+        return [inner for child in layer.layers for inner in _normalizations(child)]
     return [layer] if isinstance(layer, keras.layers.Normalization) else []
 
 
@@ -93,9 +95,9 @@ def _write_weights(group: h5py.Group, weights: list[keras.Variable]) -> None:
 def _write_names(group: h5py.Group, attribute: str, names: list[str]) -> None:
     """Names as an attribute, or as several with a number at the end where they are many."""
     texts = h5py.string_dtype()
-    if len(names) <= NAMES:
+    if len(names) <= NAMES_PER_ATTRIBUTE:
         group.attrs.create(attribute, names, (len(names),), texts)
         return
-    for number, start in enumerate(range(0, len(names), NAMES)):
-        part = names[start : start + NAMES]
-        group.attrs.create(f"{attribute}{number}", part, (len(part),), texts)
+    for number, start in enumerate(range(0, len(names), NAMES_PER_ATTRIBUTE)):
+        chunk = names[start : start + NAMES_PER_ATTRIBUTE]
+        group.attrs.create(f"{attribute}{number}", chunk, (len(chunk),), texts)

@@ -1,4 +1,4 @@
-"""The training as it goes, for those who watch: DVCLive's files grow by a line at each epoch.
+"""Live log of a training: DVCLive's files, which grow by a line at each epoch.
 
 `dvc exp show` and DVC's extension for VS Code read them while the stage still runs.
 """
@@ -9,17 +9,20 @@ from pathlib import Path
 
 from dvclive import Live
 
-GROUP = "live"  # of the names, so that live.loss is told from the loss of the epoch that is kept
+GROUP = "live"  # before each name: live.loss is another number than the loss of the kept epoch
 
 
 class LiveLog:
-    """Rows of the history, each a step of DVCLive."""
+    """A log in which each row of the history is a step of DVCLive."""
 
     def __init__(self, live: Live):
+        """Args:
+        live: an open log of DVCLive.
+        """
         self.live = live
 
     def add(self, row: dict) -> None:
-        """Logs an epoch: what `training.Recorder` collects, without its number.
+        """Logs a row that `fitting.Recorder` made, without its epoch, which is the step.
 
         Steps count on over several fits, as the history's epochs do.
         """
@@ -31,7 +34,7 @@ class LiveLog:
 
 @contextlib.contextmanager
 def live_log(folder: Path) -> Iterator[LiveLog]:
-    """Yields a log that writes into a folder; what DVCLive had there before is removed.
+    """Yields a log that writes into a folder; DVCLive's earlier files there are removed.
 
     Files: `metrics.json`, the last epoch and its number; `plots/metrics/live/NAME.tsv`, a line per
     epoch. No dates, so that equal trainings give equal bytes. DVC's own experiments and dvc.yaml

@@ -1,10 +1,10 @@
-"""SMOTE on the features of a frozen backbone: repeats become mixtures of two images' maps.
+"""SMOTE on the features of a frozen backbone: repeats become mixtures of the maps of two images.
 
 Chawla et al. 2002, "SMOTE: synthetic minority over-sampling technique", section 4.2: a synthetic
 sample lies at a random place on the line between a sample and one of its nearest neighbours of
 the same class. The vectors here are maps averaged over their positions. Averaging is linear, so
 mixing the maps place by place gives the same vectors as mixing the averages; that is why
-params.py asks for a head that averages and for no attention before it.
+common/params.py requires a head that averages and no attention before it.
 """
 
 import numpy as np
@@ -19,8 +19,8 @@ def find_mixtures(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses for each repeat of a row a neighbour of its class and how far to go towards it.
 
-    imblearn's SMOTE returns vectors and not which samples they lie between, hence our own; the
-    choice of the repeated rows was made by its RandomOverSampler, just as SMOTE makes it.
+    imblearn's SMOTE returns vectors and not the samples between which they lie, hence this one.
+    Its RandomOverSampler has chosen the repeated rows, just as its SMOTE chooses them.
 
     Args:
         maps: float16 (n, views, height, width, channels); neighbours are those of the plain view.
@@ -35,13 +35,14 @@ def find_mixtures(
     """
     partners, shares = rows.copy(), np.zeros(len(rows), np.float32)
     rng = np.random.default_rng(seed)
-    for one in np.unique(label[rows[occurrences > 0]]):
-        repeats = np.flatnonzero((occurrences > 0) & (label[rows] == one))
-        own = np.flatnonzero(label == one)
-        search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(own) - 1))
-        near = search.fit(_pooled(maps, own)).kneighbors(return_distance=False)  # without itself
-        chosen = rng.integers(near.shape[1], size=len(repeats))
-        partners[repeats] = own[near[np.searchsorted(own, rows[repeats]), chosen]]
+    for class_index in np.unique(label[rows[occurrences > 0]]):
+        repeats = np.flatnonzero((occurrences > 0) & (label[rows] == class_index))
+        members = np.flatnonzero(label == class_index)
+        search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(members) - 1))
+        # Without the point itself.
+        nearest = search.fit(_pooled(maps, members)).kneighbors(return_distance=False)
+        chosen = rng.integers(nearest.shape[1], size=len(repeats))
+        partners[repeats] = members[nearest[np.searchsorted(members, rows[repeats]), chosen]]
         shares[repeats] = rng.random(len(repeats), np.float32)
     return partners, shares
 

@@ -1,4 +1,4 @@
-"""Tuning a backbone together with its head, on pixels that are augmented at each step."""
+"""Tuning of a backbone together with its head, on pixels that are augmented at each step."""
 
 import keras
 import tensorflow as tf
@@ -6,15 +6,13 @@ import tensorflow as tf
 from common import cli
 from common.schema import Train
 from networks.parts import blocks_of, networks_of
-from stages.train.fitting import best_epoch, fit
+from stages.train.fitting import fit
 from stages.train.live import LiveLog
-
-WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
-PRETRAINED_SHARE = 0.1  # of learning_rate, where pretrained weights are tuned
+from stages.train.monitors import best_epoch
 
 
 class TunedNetwork(keras.Model):
-    """Backbone and head while they are tuned; what is saved is made of these two alone."""
+    """Backbone and head while they are tuned; the saved model is made of these two alone."""
 
     def __init__(self, backbone: keras.Model, head: keras.Model, augmenter=None, mixer=None):
         """Args:
@@ -40,32 +38,10 @@ class TunedNetwork(keras.Model):
             pixels = self.augmenter(pixels, training=True)
         if self.mixer is not None:
             # The weights of two images are mixed in the same share as their labels.
-            both = tf.concat([labels, weights[:, None]], axis=1)
-            pixels, both = self.mixer(pixels, both)
-            labels, weights = both[:, :-1], both[:, -1]
+            columns = tf.concat([labels, weights[:, None]], axis=1)
+            pixels, columns = self.mixer(pixels, columns)
+            labels, weights = columns[:, :-1], columns[:, -1]
         return super().train_step((pixels, labels, weights))
-
-
-def tuning_settings(train: Train, pretrained: bool) -> Train:
-    """The settings of the phase in which the backbone is tuned: its own learning rate."""
-    rate = train.tuning_rate
-    if rate is None:
-        rate = train.learning_rate * (PRETRAINED_SHARE if pretrained else 1.0)
-    return train.model_copy(
-        update={"learning_rate": rate, "end_learning_rate": min(train.end_learning_rate, rate)}
-    )
-
-
-def warmup_epochs(train: Train, pretrained: bool) -> int:
-    """Epochs of the head on cached maps; none where there are no pretrained maps to train it on."""
-    if not pretrained:
-        return 0
-    return WARMUP_EPOCHS if train.warmup_epochs is None else train.warmup_epochs
-
-
-def warmup_settings(train: Train, epochs: int) -> Train:
-    """The settings of the phase on cached maps: the same schedule, over fewer epochs."""
-    return train.model_copy(update={"epochs": epochs, "rise_epochs": 0})
 
 
 def depth_factors(backbone: keras.Model, decay: float) -> dict[int, float]:
@@ -85,10 +61,9 @@ def depth_factors(backbone: keras.Model, decay: float) -> dict[int, float]:
 
 def tune(
     network: TunedNetwork,
-    train: Train,
-    pretrained: bool,
-    batches,
-    val_batches,
+    settings: Train,
+    batches: keras.utils.PyDataset,
+    val_batches: keras.utils.PyDataset,
     history: list[dict],
     live: LiveLog | None = None,
 ) -> list[dict]:
@@ -96,30 +71,33 @@ def tune(
 
     Args:
         network: its layers' `trainable` say what is tuned.
-        train: the section train of params.yaml.
-        pretrained: whether all of the backbone's weights are.
+        settings: of this phase, `phases.tuning_settings`.
         batches: `PixelBatches` of train.
         val_batches: the same of val.
         history: rows of the warm-up of the head; empty where there was none.
-        live: told of each epoch as it ends.
+        live: gets each epoch's row as it ends.
 
     Returns:
         `history` and a row for each epoch of tuning, epochs counted on, each with its `phase`:
         "warm-up" or "tuning". Where no epoch of tuning was better than the warm-up, the network
         has the weights of before, and a warning says so.
     """
-    before = network.get_weights()
-    factors = depth_factors(network.backbone, train.depth_decay)
-    settings = tuning_settings(train, pretrained)
+    warmed_up = network.get_weights()
+    factors = depth_factors(network.backbone, settings.depth_decay)
     rows = fit(network, settings, batches, val_batches, factors, live=live)
-    done = len(history)
-    history = [{**row, "phase": "warm-up"} for row in history]
-    history += [{**row, "epoch": done + row["epoch"], "phase": "tuning"} for row in rows]
-    if best_epoch(history, train.monitor)["phase"] == "warm-up":
-        network.set_weights(before)
+    whole = join_histories(history, rows)
+    if best_epoch(whole, settings.monitor)["phase"] == "warm-up":
+        network.set_weights(warmed_up)
         cli.warn(
             "train",
-            f"no epoch of tuning had a better {train.monitor} than the warm-up of the head, whose "
-            "weights are kept; a smaller train.tuning_rate or model.trainable may help",
+            f"no epoch of tuning had a better {settings.monitor} than the warm-up of the head, "
+            "whose weights are kept; a smaller train.tuning_rate or model.trainable may help",
         )
-    return history
+    return whole
+
+
+def join_histories(warmup: list[dict], tuning: list[dict]) -> list[dict]:
+    """The rows of both phases, epochs counted on, each with its `phase`."""
+    return [{**row, "phase": "warm-up"} for row in warmup] + [
+        {**row, "epoch": len(warmup) + row["epoch"], "phase": "tuning"} for row in tuning
+    ]

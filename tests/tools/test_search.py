@@ -1,6 +1,8 @@
 """The search on small maps; the DVC around it is tested with the graph, in test_repro.py."""
 
 import math
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -9,11 +11,23 @@ import pytest
 from common import tables
 from common.errors import StageError
 from common.params import read_params
-from tests.helpers.pipeline import ROOT, THREADS, write_params
+from stages.train.data import TrainingData
+from tests.helpers.pipeline import THREADS, write_params
 from tools.search import __main__ as command
-from tools.search import trials
-from tools.search.project import experiment_name, flags_of, overrides
-from tools.search.space import change, changes, encode, suggest
+from tools.search.bench import Bench, open_bench
+from tools.search.results import metrics_table, trial_counts, trials_table
+from tools.search.space import CHOICES, RATES, change, changes, encode, suggest
+from tools.search.study import (
+    EPOCHS_BEFORE,
+    OTHERS,
+    finished,
+    open_study,
+    rows_of,
+    search,
+    start_of,
+    study_name,
+)
+from tools.search.trials import try_settings
 
 QUICK = {"train__epochs": 4, "compute__threads": THREADS, "train__learning_rate": 0.01}
 
@@ -21,20 +35,24 @@ QUICK = {"train__epochs": 4, "compute__threads": THREADS, "train__learning_rate"
 def bench_of(tmp_path, **changed):
     params = read_params(write_params(tmp_path / "params.yaml", **(QUICK | changed)))
     random = np.random.default_rng(3)
-    label = {"train": np.arange(48) % 3, "val": np.arange(24) % 3}
-    maps = {}
-    for split, own in label.items():
-        means = np.eye(3, 8)[own][:, None, None, None, :]
-        views = 2 if split == "train" else 1
-        noise = random.normal(0, 1.2, (len(own), views, 2, 2, 8))
-        maps[split] = np.abs(means + noise).astype(np.float16)
-    sampling = tables.Sampling.plain(48)
-    return trials.Bench(params, ["a", "b", "c"], label, maps, sampling)
+    splits, maps = {}, {}
+    for name, n in (("train", 48), ("val", 24)):
+        label = np.arange(n) % 3
+        means = np.eye(3, 8)[label][:, None, None, None, :]
+        views = 2 if name == "train" else 1
+        noise = random.normal(0, 1.2, (n, views, 2, 2, 8))
+        maps[name] = np.abs(means + noise).astype(np.float16)
+        splits[name] = SimpleNamespace(label=label, class_names=["a", "b", "c"])
+    return Bench(params, with_sampling(splits, tables.Sampling.plain(48)), maps)
+
+
+def with_sampling(splits, sampling):
+    return TrainingData(splits, {"train": sampling, "val": tables.Sampling.plain(24)}, None)
 
 
 def searched(bench, count, study=None, seconds=600.0):
-    study = study or trials.open_study(bench, None, "test")
-    trials.search(bench, study, seconds, count, lambda found: None)
+    study = study or open_study(bench, None, "test")
+    search(bench, study, seconds, count, lambda study: None)
     return study
 
 
@@ -72,11 +90,11 @@ def test_todays_settings_are_the_first_trial_and_every_other_is_valid(tmp_path, 
     for _ in range(150):
         trial = study.ask()
         settings = suggest(trial, params)
-        found = change(params, settings)  # raises where params.yaml would be refused
+        tried = change(params, settings)  # raises where params.yaml would be refused
         changed = changes(params, settings)
-        assert change(params, changed) == found
-        assert found.model.backbone == params.model.backbone
-        assert found.split == params.split
+        assert change(params, changed) == tried
+        assert tried.model.backbone == params.model.backbone
+        assert tried.split == params.split
         seen |= set(changed)
         study.tell(trial, 0.0)
     assert {"model.head.dropout", "train.optimizer", "train.learning_rate"} <= seen
@@ -88,12 +106,12 @@ def test_settings_without_effect_are_not_asked_for(tmp_path):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2))
     for _ in range(100):
         trial = study.ask()
-        found = suggest(trial, params)
-        assert ("model.head.activation" in found) == (found["model.head.units"] > 0)
-        assert ("model.head.pooling" in found) == (found["model.attention"] != "pool")
-        assert ("train.weight_decay" in found) == (found["train.optimizer"] == "adamw")
-        assert ("train.decay_rate" in found) == (found["train.schedule"] == "exponential")
-        assert ("model.head.l2" in trial.params) == (found["model.head.l2"] > 0)
+        settings = suggest(trial, params)
+        assert ("model.head.activation" in settings) == (settings["model.head.units"] > 0)
+        assert ("model.head.pooling" in settings) == (settings["model.attention"] != "pool")
+        assert ("train.weight_decay" in settings) == (settings["train.optimizer"] == "adamw")
+        assert ("train.decay_rate" in settings) == (settings["train.schedule"] == "exponential")
+        assert ("model.head.l2" in trial.params) == (settings["model.head.l2"] > 0)
         study.tell(trial, 0.0)
 
 
@@ -107,14 +125,14 @@ def four(tmp_path_factory):
 def test_the_answer_is_never_worse_than_the_start(four):
     bench, study = four
     assert len(study.trials) == 4
-    start = trials.start_of(study)
+    start = start_of(study)
     assert start.number == 0
     assert changes(bench.params, start.user_attrs["settings"]) == {}
-    done = trials.finished(study)
+    done = finished(study)
     assert done[0].value <= start.value
     assert [t.value for t in done] == sorted(t.value for t in done)
     assert len({str(t.user_attrs["settings"]) for t in study.trials}) == 4
-    rows = trials.rows_of(study)
+    rows = rows_of(study)
     assert [row["trial"] for row in rows] == list(range(4))
     assert rows[0]["epochs"] == len(start.intermediate_values) == 4
 
@@ -122,14 +140,14 @@ def test_the_answer_is_never_worse_than_the_start(four):
 def test_a_search_repeats_also_when_it_is_interrupted_and_continued(four, tmp_path):
     bench, study = four
     journal = tmp_path / "search/trials.log"
-    searched(bench, 2, trials.open_study(bench, journal, "one"))
-    assert len(trials.open_study(bench, journal, "another").trials) == 0
-    continued = searched(bench, 2, trials.open_study(bench, journal, "one"))
+    searched(bench, 2, open_study(bench, journal, "one"))
+    assert len(open_study(bench, journal, "another").trials) == 0
+    continued = searched(bench, 2, open_study(bench, journal, "one"))
     assert scores(continued) == scores(study)
     lost = continued.ask()  # as an interrupted run leaves it
-    reopened = trials.open_study(bench, journal, "one")
+    reopened = open_study(bench, journal, "one")
     assert reopened.trials[lost.number].state.name == "FAIL"
-    assert [row["state"] for row in trials.rows_of(reopened)][-1] == "failed"
+    assert [row["state"] for row in rows_of(reopened)][-1] == "failed"
 
 
 def test_a_score_is_plain_cross_entropy_of_the_epoch_that_is_kept(tmp_path):
@@ -137,7 +155,8 @@ def test_a_score_is_plain_cross_entropy_of_the_epoch_that_is_kept(tmp_path):
     changed = {"train__label_smoothing": 0.9, "model__head__l2": 1.0, "model__head__units": 64}
     trial = searched(bench_of(tmp_path, **changed), 1).trials[0]
     assert 0 < trial.value < 1.5 * math.log(3)
-    assert min(abs(trial.value - one) for one in trial.intermediate_values.values()) < 1e-6
+    of_epochs = trial.intermediate_values.values()
+    assert min(abs(trial.value - value) for value in of_epochs) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -149,7 +168,7 @@ def test_the_objective_is_validation_by_what_is_monitored(tmp_path, monitor, obj
     assert bench.objective == objective
     study = searched(bench, 2)
     assert study.direction.name == direction
-    done = [trial.value for trial in trials.finished(study)]
+    done = [trial.value for trial in finished(study)]
     assert done == sorted(done, reverse=direction == "MAXIMIZE")
 
 
@@ -164,14 +183,13 @@ def test_when_the_time_is_over_only_the_start_is_finished(tmp_path):
 
 def test_a_trial_that_lags_is_given_up(four):
     bench, study = four
-    good = trials.start_of(study)
-    copies = trials.open_study(bench, None, "copies")
-    for _ in range(trials.OTHERS):
+    good = start_of(study)
+    copies = open_study(bench, None, "copies")
+    for _ in range(OTHERS):
         copies.add_trial(good)
     with pytest.raises(optuna.TrialPruned):
-        trials.try_settings(bench, copies.ask(), {"train.learning_rate": 1e-9}, 1e12)
-    found = copies.trials[-1]
-    assert found.user_attrs["given up"] == f"lagged in epoch {trials.EPOCHS_BEFORE + 1}"
+        try_settings(bench, copies.ask(), {"train.learning_rate": 1e-9}, 1e12)
+    assert copies.trials[-1].user_attrs["given up"] == f"lagged in epoch {EPOCHS_BEFORE + 1}"
 
 
 def test_a_loss_that_is_no_number_fails_a_trial_but_must_not_be_the_start(four, tmp_path, capsys):
@@ -180,11 +198,12 @@ def test_a_loss_that_is_no_number_fails_a_trial_but_must_not_be_the_start(four, 
     broken.maps["train"][0] = np.nan
     with pytest.raises(StageError, match="finite"):
         searched(broken, 2)
-    begun = trials.open_study(broken, None, "begun")
-    begun.add_trial(trials.start_of(study))
+    begun = open_study(broken, None, "begun")
+    begun.add_trial(start_of(study))
     assert [trial.state.name for trial in searched(broken, 1, begun).trials][1:] == ["FAIL"]
-    assert "trial 1 failed: Expected loss to be finite" in capsys.readouterr().err
-    assert trials.finished(begun)[0].number == 0
+    messages = capsys.readouterr().err
+    assert re.search(r"trial 1 failed: Expected (val_)?loss to be finite", messages), messages
+    assert finished(begun)[0].number == 0
 
 
 def test_smote_is_searched_with_its_mixtures(tmp_path):
@@ -192,14 +211,15 @@ def test_smote_is_searched_with_its_mixtures(tmp_path):
     rows = np.r_[np.arange(48), np.arange(0, 12, 3)]
     repeats = np.r_[np.zeros(48, int), np.ones(4, int)]
     sampling = tables.Sampling(rows, repeats, np.ones(52, np.float32))
-    study = searched(bench._replace(sampling=sampling), 1)
+    data = with_sampling(bench.data.splits, sampling)
+    study = searched(bench._replace(data=data), 1)
     assert study.trials[0].state.name == "COMPLETE"
 
 
 def test_a_tuned_backbone_is_refused(tmp_path):
     params = read_params(write_params(tmp_path / "p.yaml", model__trainable="all"))
     with pytest.raises(StageError, match=r"model\.trainable none.*Received: all"):
-        trials.open_bench(params, tmp_path, tmp_path, tmp_path)
+        open_bench(params, tmp_path, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -218,23 +238,52 @@ def test_a_budget_for_nothing_is_refused(words, message):
 
 def test_the_table_shows_the_start_and_the_best(four):
     bench, study = four
-    lines = command.table(bench, study).splitlines()
+    lines = trials_table(bench, study).splitlines()
     assert "val loss" in lines[0]
     assert lines[1].split()[0] == "start"
     assert lines[1].endswith("as in params.yaml")
-    shown = [float(line.split()[1]) for line in lines[2:]]
-    assert shown == sorted(shown)
-    assert "finished" in command.summary_of(study)
+    losses = [float(line.split()[1]) for line in lines[2:]]
+    assert losses == sorted(losses)
+    assert "finished" in trial_counts(study)
 
 
-def test_settings_become_words_for_dvc(monkeypatch):
-    settings = {"train.weight_decay": None, "model.head.norm": False, "train.schedule": "cosine"}
-    settings["train.learning_rate"] = 0.00005
-    assert overrides(settings) == [
-        *("-S", "train.weight_decay=null", "-S", "model.head.norm=false"),
-        *("-S", "train.schedule=cosine", "-S", "train.learning_rate=5e-05"),
-    ]
-    assert experiment_name(settings) == experiment_name(dict(reversed(settings.items())))
-    assert experiment_name({}) != experiment_name(settings)
-    monkeypatch.chdir(ROOT)
-    assert flags_of("train")["features"].as_posix() == "data/features"
+def test_metrics_stand_beside_those_of_the_start_where_they_are_known():
+    before = {split: {"accuracy": 0.5, "f1_macro": 0.25, "loss": 1.0} for split in ("val", "test")}
+    after = {split: {"accuracy": 0.75, "f1_macro": 0.5, "loss": 0.5} for split in ("val", "test")}
+    lines = metrics_table(before, after).splitlines()
+    assert lines[0].split() == ["start", "search"]
+    assert lines[1].split() == ["val", "accuracy", "0.5000", "0.7500"]
+    assert lines[-1].split() == ["test", "loss", "1.0000", "0.5000"]
+    assert metrics_table(None, after).splitlines()[1].split() == ["val", "accuracy", "0.7500"]
+
+
+def test_every_choice_of_the_parameters_is_tried_and_has_what_it_needs(tmp_path):
+    params = read_params(write_params(tmp_path / "params.yaml"))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
+    tried = {name: set() for name in CHOICES}
+    for _ in range(300):
+        trial = study.ask()
+        suggest(trial, params)
+        for name in CHOICES.keys() & trial.params.keys():
+            tried[name].add(trial.params[name])
+        study.tell(trial, 0.0)
+    assert tried == {name: set(choices) for name, choices in CHOICES.items()}
+    assert "gam" in CHOICES["model.attention"]
+    assert set(RATES) == set(CHOICES["train.optimizer"])
+
+
+def test_a_study_is_continued_only_with_the_same_inputs_settings_and_choices(tmp_path, monkeypatch):
+    params = read_params(write_params(tmp_path / "params.yaml"))
+    other = params.model_copy(update={"seed": params.seed + 1})
+    name = study_name(params, ["a", "b"])
+    assert study_name(params, ["a", "b"]) == name
+    assert len({name, study_name(params, ["a", "c"]), study_name(other, ["a", "b"])}) == 3
+    monkeypatch.setitem(CHOICES, "train.ema", [0.0])
+    assert study_name(params, ["a", "b"]) != name
+
+
+def test_an_experiment_is_named_by_its_settings():
+    settings = {"train.weight_decay": None, "model.head.norm": False}
+    name = command.experiment_name(settings)
+    assert name == command.experiment_name(dict(reversed(settings.items())))
+    assert name != command.experiment_name({})

@@ -1,11 +1,10 @@
-"""Recipe files, checked before anything runs: what they set and what they were made after.
+"""Recipe files: their content, checked before anything runs, and the experiments they ask for.
 
-A recipe is `NAME.yaml` in this folder: `about`, the system it rebuilds; `reference`, that system's
+A recipe is `recipes/NAME.yaml`: `about`, the system it rebuilds; `reference`, that system's
 published result or null; `settings`, dotted parameter names and their values; and, where a recipe
 is several experiments, `variants`, a name and further settings for each.
 """
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -15,10 +14,9 @@ from ruamel.yaml.error import YAMLError
 
 from common.errors import StageError
 from common.params import Params, check_params
+from tools.settings import Value, apply_settings
 
 FOLDER = Path(__file__).parents[2] / "recipes"
-Scalar = None | bool | int | float | str
-Value = Scalar | list[Scalar]
 Settings = dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")], Value]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -89,37 +87,26 @@ def read_recipe(name: str, folder: Path = FOLDER) -> Recipe:
         StageError: there is none of that name, or it is no recipe.
     """
     if name not in recipe_names(folder):
-        known = ", ".join(recipe_names(folder))
-        raise StageError(f"Expected the name of a recipe, one of {known}. Received: {name!r}.")
+        names = ", ".join(recipe_names(folder))
+        raise StageError(f"Expected the name of a recipe, one of {names}. Received: {name!r}.")
     path = folder / f"{name}.yaml"
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         return Recipe.model_validate(content)
     except (YAMLError, UnicodeDecodeError) as error:
-        raise StageError(f"Expected {_shown(path)} to be YAML. Received: {error}") from None
+        raise StageError(f"Expected {_short_path(path)} to be YAML. Received: {error}") from None
     except ValidationError as error:
         lines = "\n".join(f"  {_describe(item)}" for item in error.errors())
-        raise StageError(f"{_shown(path)} is no recipe:\n{lines}") from None
+        raise StageError(f"{_short_path(path)} is no recipe:\n{lines}") from None
 
 
 def experiments(name: str, recipe: Recipe) -> list[Experiment]:
     """The experiments of a recipe, not checked yet: one per variant, or one without variants."""
     variants = recipe.variants or {None: {}}
-    return [Experiment(name, own, recipe.settings | more) for own, more in variants.items()]
-
-
-def apply_settings(content: dict, settings: dict[str, Value]) -> dict:
-    """A copy of params.yaml's content with the settings in it; unknown names are added."""
-    changed = deepcopy(content)
-    for name, value in settings.items():
-        *parents, last = name.split(".")
-        section = changed
-        for parent in parents:
-            inner = section.get(parent)
-            section[parent] = inner if isinstance(inner, dict) else {}
-            section = section[parent]
-        section[last] = value
-    return changed
+    return [
+        Experiment(name, variant, recipe.settings | settings)
+        for variant, settings in variants.items()
+    ]
 
 
 def check_settings(content: dict, experiment: Experiment) -> Params:
@@ -133,25 +120,16 @@ def check_settings(content: dict, experiment: Experiment) -> Params:
         StageError: the pipeline would refuse them, with file, parameter and reason.
     """
     variant = "" if experiment.variant is None else f", variant {experiment.variant},"
-    source = f"{_shown(FOLDER / experiment.recipe)}.yaml{variant} with params.yaml"
+    source = f"{_short_path(FOLDER / experiment.recipe)}.yaml{variant} with params.yaml"
     return check_params(apply_settings(content, experiment.settings), source)
 
 
-def flatten(content: dict, prefix: str = "") -> dict[str, Any]:
-    """Dotted parameter names and their values."""
-    flat = {}
-    for name, value in content.items():
-        inner = flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else None
-        flat |= {f"{prefix}{name}": value} if inner is None else inner
-    return flat
-
-
-def _shown(path: Path) -> str:
+def _short_path(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
 def _describe(item: dict[str, Any]) -> str:
-    name = ".".join(str(part) for part in item["loc"]) or "the file"
+    name = ".".join(str(step) for step in item["loc"]) or "the file"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "value_error":
         return message

@@ -1,9 +1,9 @@
-"""The table of what the recipes reached, beside what their source systems did."""
+"""Table of recipes in Markdown: their metrics on test, beside those of their source systems."""
 
 from typing import NamedTuple
 
 from common.values import as_list
-from tools.recipes.dvc_calls import Found
+from tools.dvc_experiments import Outcome
 from tools.recipes.reading import Experiment, Reference
 
 HEADER = ("recipe", "variant", "weights", "accuracy", "macro F1", "reference", "time", "status")
@@ -13,24 +13,24 @@ class Row(NamedTuple):
     """One experiment's line.
 
     Attributes:
-        experiment: what was asked for, checked.
-        reference: of its recipe.
-        found: what DVC knows of it; None where it knows nothing.
+        experiment: as planned, checked.
+        reference: the published result that its recipe names.
+        outcome: from DVC; None where it knows nothing of the experiment.
         seconds: wall time, or None.
         reason: why it failed, or None.
     """
 
     experiment: Experiment
     reference: Reference | None
-    found: Found | None
+    outcome: Outcome | None
     seconds: float | None
     reason: str | None
 
 
 def weights_of(weights: str | list[str]) -> str:
-    """What `model.weights` says, in a word: imagenet, random, a file, or several of them."""
-    named = ["random" if weight == "none" else weight for weight in as_list(weights)]
-    return " + ".join(dict.fromkeys(named))
+    """The value of `model.weights` in a word: imagenet, random, a file, or several of them."""
+    names = ["random" if weight == "none" else weight for weight in as_list(weights)]
+    return " + ".join(dict.fromkeys(names))
 
 
 def render(rows: list[Row]) -> str:
@@ -48,7 +48,7 @@ def render(rows: list[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     # Of a failed run, DVC shows the metrics of the commit that it began from.
-    test = {} if row.found is None or row.reason else row.found.test
+    test = {} if row.outcome is None or row.reason else row.outcome.test
     return (
         row.experiment.recipe,
         row.experiment.variant or "",

@@ -1,4 +1,4 @@
-"""Fitting a head: losses, early stopping, which weights are kept, averaged weights."""
+"""Fitting of a head: early stopping, the weights that are kept, averaged weights."""
 
 import numpy as np
 import pytest
@@ -8,25 +8,26 @@ from common.errors import StageError
 from networks import heads
 from networks.maps import MapBatches, predict
 from networks.runtime import configure
-from stages.train.fitting import best_epoch, build_loss, fit
+from stages.train.fitting import fit
+from stages.train.monitors import best_epoch
 from tests.helpers.training_sets import PLAIN, TRAIN, batches_of, sampling_of, separable
 
 
 def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
-    found = []
+    weights = []
     for _ in range(2):
         configure(5, 2)
         head = heads.build_head((3, 3, 8), 2, "pool", PLAIN)
         val = batches_of(*separable(seed=1))
         history = fit(head, TRAIN, batches_of(*separable()), val)
-        found.append([weight.numpy() for weight in head.weights])
+        weights.append([weight.numpy() for weight in head.weights])
         losses = [row["val_loss"] for row in history]
         assert history[0]["epoch"] == 1
         assert max(row["val_accuracy"] for row in history) > 0.9
         kept = head.evaluate(val, verbose=0, return_dict=True)
         assert kept["loss"] == pytest.approx(min(losses), rel=1e-5)
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, two)
+    for first, second in zip(*weights, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_weights_scale_loss_and_gradient_and_not_the_accuracy():
@@ -78,33 +79,6 @@ def test_a_loss_that_is_no_number_stops_training_and_is_named():
         )
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, -np.log([0.5, 0.2])),
-        ({"loss": "cross_entropy"}, -np.log([0.5, 0.2])),
-        ({"loss": "focal", "focal_gamma": 0.0}, -np.log([0.5, 0.2])),
-        ({"loss": "focal"}, [0.5**2 * -np.log(0.5), 0.8**2 * -np.log(0.2)]),
-        ({"loss": "focal", "focal_gamma": 1.0}, [0.5 * -np.log(0.5), 0.8 * -np.log(0.2)]),
-        (  # 0.3 spread over three classes: 0.8 for the right one, 0.1 for the others
-            {"label_smoothing": 0.3},
-            [
-                -0.8 * np.log(0.5) - 0.1 * np.log(0.25) * 2,
-                -0.8 * np.log(0.2) - 0.1 * (np.log(0.7) + np.log(0.1)),
-            ],
-        ),
-    ],
-)
-def test_losses_by_hand(changes, expected):
-    loss = build_loss(TRAIN.model_copy(update=changes))
-    truth = np.array([[0, 1, 0], [1, 0, 0]], np.float32)
-    answers = np.array([[0.25, 0.5, 0.25], [0.2, 0.7, 0.1]], np.float32)
-    for row in range(2):
-        found = float(loss(truth[row : row + 1], answers[row : row + 1]))
-        assert found == pytest.approx(expected[row], rel=1e-5)
-    assert float(loss(truth, answers)) == pytest.approx(np.mean(expected), rel=1e-5)
-
-
 def noisy(seed, share):
     """Separable maps with a share of the labels turned round."""
     maps, label = separable(seed=seed)
@@ -137,16 +111,6 @@ def test_the_monitored_metric_decides_which_weights_are_kept(monitor):
     if monitor == "val_f1_macro":
         expected = f1_score(label, answers.argmax(axis=1), average="macro")
         assert kept["val_f1_macro"] == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_first_of_equal_epochs_is_the_best():
-    rows = [
-        {"epoch": epoch, "val_loss": loss, "val_accuracy": accuracy}
-        for epoch, loss, accuracy in [(1, 0.5, 0.6), (2, 0.4, 0.8), (3, 0.4, 0.7), (4, 0.6, 0.8)]
-    ]
-    assert best_epoch(rows, "val_loss")["epoch"] == 2
-    assert best_epoch(rows, "val_accuracy")["epoch"] == 2
-    assert best_epoch(rows[2:], "val_accuracy")["epoch"] == 4
 
 
 def test_overfitting_stops_and_the_lowest_validation_loss_is_kept():
@@ -197,8 +161,8 @@ def test_averaged_weights_are_evaluated_and_kept():
         head, averaged = fit_plain(changes, batches_of(*separable(), n), val)
         kept = best_epoch(averaged, "val_loss")
         assert (len(averaged) < steps) == (share > 0)
-        for found, expected in zip(head.get_weights(), averages[kept["epoch"] - 1], strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        for weight, expected in zip(head.get_weights(), averages[kept["epoch"] - 1], strict=True):
+            np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
         for row, average in zip(averaged, averages, strict=False):
             head.set_weights(average)
             answers = predict(head, maps, 16)[np.arange(n), label]

@@ -117,7 +117,7 @@ def test_equal_models_are_equal_bytes_and_the_names_are_keras_own(tmp_path, monk
         assert names[:2] == ["conv/kernel", "conv/bias"]
         assert file["model_weights/backbone/conv/kernel"].shape == (3, 3, 3, 16)
     # Keras finds names in parts, too.
-    monkeypatch.setattr(hdf5, "NAMES", 2)
+    monkeypatch.setattr(hdf5, "NAMES_PER_ATTRIBUTE", 2)
     path = tmp_path / "parts"
     path.mkdir()
     assert_comes_back(path, backbone, head)

@@ -1,11 +1,11 @@
-"""Settings without effect are told, all others are not."""
+"""Settings without effect, each named in one sentence, and settings with effect in none."""
 
 import re
 
 import pytest
 
 from common.params import read_params
-from stages.train.ineffective import idle_settings
+from stages.train.ineffective import ineffective_settings
 from tests.helpers.pipeline import ROOT
 from tests.helpers.training_sets import TRAIN
 
@@ -54,8 +54,8 @@ SCRATCH = {"backbone": "cnn", "weights": "none", "trainable": "all"}
         ),
     ],
 )
-def test_idle_settings_are_told(model, train, views, message):
+def test_settings_without_effect_are_named(model, train, views, message):
     model, train = MODEL.model_copy(update=model), TRAIN.model_copy(update=train)
-    told = idle_settings(model, train, views)
-    assert len(told) == (1 if message else 0), told
-    assert not message or re.search(message, told[0])
+    sentences = ineffective_settings(model, train, views)
+    assert len(sentences) == (1 if message else 0), sentences
+    assert not message or re.search(message, sentences[0])

@@ -1,4 +1,4 @@
-"""Tuning: what moves, at which rate, what is kept, and agreement with the frozen path."""
+"""Tuning: which weights move and at which rate, the epoch kept, agreement with a frozen one."""
 
 import keras
 import numpy as np
@@ -14,19 +14,18 @@ from networks.parts import set_trainable
 from networks.pixels import pixel_batches, predict_pixels
 from networks.runtime import configure
 from stages.train.fitting import fit
-from stages.train.schedules import build_optimizer
-from stages.train.tuning import TunedNetwork, depth_factors, tune, tuning_settings, warmup_epochs
+from stages.train.tuning import TunedNetwork, depth_factors, join_histories, tune
 from tests.helpers.pipeline import COLOURS, PREPROCESSING, make_image
 from tests.helpers.training_sets import PLAIN, TRAIN
 
 SIDE, N = 64, 24
 FIXED = {"shuffle": False, "verbose": 0}
-SETTINGS = TRAIN.model_copy(update={"epochs": 2, "tuning_rate": 0.003, "patience": 9})
+SETTINGS = TRAIN.model_copy(update={"epochs": 2, "learning_rate": 0.003, "patience": 9})
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures") / "train"
+    folder = tmp_path_factory.mktemp("images") / "train"
     names = ["cat", "dog"]
     rows = [
         {
@@ -61,16 +60,16 @@ def moved(model, before):
 
 
 def test_with_nothing_trainable_it_agrees_with_the_frozen_path(dataset, tmp_path):
-    found = []
+    results = []
     for on_pixels in (False, True):
         configure(3, 2)
         backbone = build_backbone("efficientnet_lite0", (SIDE, SIDE))
         set_trainable(backbone, "none", "imagenet")
         head = build_head(backbone.output_shape[1:], 2, "pool", PLAIN)
-        settings = SETTINGS.model_copy(update={"epochs": 5, "learning_rate": 0.003})
+        settings = SETTINGS.model_copy(update={"epochs": 5})
         if on_pixels:
             batches = batches_of(dataset, tmp_path)
-            history = tune(TunedNetwork(backbone, head), settings, True, batches, batches, [])
+            history = tune(TunedNetwork(backbone, head), settings, batches, batches, [])
             probabilities = predict_pixels(compose(backbone, head), dataset, 8)
         else:
             path = tmp_path / "maps.npy"
@@ -80,8 +79,8 @@ def test_with_nothing_trainable_it_agrees_with_the_frozen_path(dataset, tmp_path
             batches = MapBatches(maps, dataset.label, 2, plain, 8, 0)
             history = fit(head, settings, batches, batches)
             probabilities = predict(head, maps, 8)
-        found.append((history, probabilities))
-    (frozen, p), (tuned, q) = found
+        results.append((history, probabilities))
+    (frozen, p), (tuned, q) = results
     np.testing.assert_allclose(p, q, atol=1e-3)
     assert np.ptp(p[:, 0]) > 0.5  # it did learn
     np.testing.assert_allclose(
@@ -98,7 +97,7 @@ def test_only_what_is_trainable_moves_and_statistics_never(dataset, tmp_path, tr
     before = values(backbone)
     batches = batches_of(dataset, tmp_path)
     settings = SETTINGS.model_copy(update={"epochs": 1})
-    tune(TunedNetwork(backbone, head), settings, True, batches, batches, [])
+    tune(TunedNetwork(backbone, head), settings, batches, batches, [])
     convolutions = [x.name for x in backbone.layers if x.weights and not x.name.endswith("bn")]
     last = convolutions[convolutions.index("block6a_dwconv") :]  # has stride 2; 2x2 maps from here
     assert len(last) < len(convolutions)
@@ -119,7 +118,7 @@ def test_from_scratch_the_statistics_are_learned_too(dataset, tmp_path):
     before = values(backbone)
     batches = batches_of(dataset, tmp_path)
     settings = SETTINGS.model_copy(update={"epochs": 12})
-    history = tune(TunedNetwork(backbone, head), settings, False, batches, batches, [])
+    history = tune(TunedNetwork(backbone, head), settings, batches, batches, [])
     assert moved(backbone, before) == {layer.name for layer in backbone.layers if layer.weights}
     assert {row["phase"] for row in history} == {"tuning"}
     assert max(row["accuracy"] for row in history) > 0.9
@@ -139,22 +138,6 @@ def test_the_rate_falls_by_depth_and_the_head_keeps_its_own():
     assert factors[id(second)] == 0.5
     assert factors[id(first)] == 0.25
     assert len(factors) == 4
-
-
-@pytest.mark.parametrize(("optimizer", "decay"), [("sgd", 0.0), ("sgd", 0.1), ("adamw", 0.1)])
-def test_factors_scale_the_step_and_the_weight_decay(optimizer, decay):
-    """One step from 1 with gradient 2: SGD goes 1.9 lr 2, Adam lr; decay takes lr decay before."""
-    whole, half = keras.Variable(1.0, name="same"), keras.Variable(1.0, name="same")
-    settings = TRAIN.model_copy(
-        update={"optimizer": optimizer, "learning_rate": 0.1, "weight_decay": decay}
-    )
-    made = build_optimizer(settings, 10, {id(half): 0.5})
-    made.build([whole, half])
-    made.apply([np.float32(2.0), np.float32(2.0)], [whole, half])
-    for variable, rate in ((whole, 0.1), (half, 0.05)):
-        step = 1.9 * rate * 2 if optimizer == "sgd" else rate
-        expected = 1 - rate * decay - step
-        assert float(variable.numpy()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_augmentation_and_mixing_act_in_training_alone():
@@ -196,31 +179,22 @@ def test_where_tuning_is_no_better_the_warm_up_is_kept_and_said(dataset, tmp_pat
     batches = batches_of(dataset, tmp_path)
     before = [weight.numpy().copy() for weight in (*backbone.weights, *head.weights)]
     warmup = [{"epoch": 1, "val_loss": -1.0, "loss": 0.5}]
-    history = tune(network, SETTINGS, True, batches, batches, warmup)
+    history = tune(network, SETTINGS, batches, batches, warmup)
     assert [(row["epoch"], row["phase"]) for row in history] == [
         (1, "warm-up"),
         (2, "tuning"),
         (3, "tuning"),
     ]
-    for one, two in zip(before, (*backbone.weights, *head.weights), strict=True):
-        np.testing.assert_array_equal(one, two.numpy())
+    for weight, old in zip((*backbone.weights, *head.weights), before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
     assert "no epoch of tuning had a better val_loss than the warm-up" in capsys.readouterr().err
 
 
-def test_the_tuning_rate():
-    settings = TRAIN.model_copy(update={"learning_rate": 0.02, "end_learning_rate": 0.01})
-    assert tuning_settings(settings, False).learning_rate == 0.02
-    pretrained = tuning_settings(settings, True)
-    assert pretrained.learning_rate == pytest.approx(0.002)
-    assert pretrained.end_learning_rate == pytest.approx(0.002)
-    own = settings.model_copy(update={"tuning_rate": 0.5})
-    assert tuning_settings(own, True).learning_rate == 0.5
-
-
-@pytest.mark.parametrize(
-    ("asked", "pretrained", "expected"),
-    [(None, True, 20), (3, True, 3), (None, False, 0), (3, False, 0)],
-)
-def test_a_warm_up_needs_pretrained_maps(asked, pretrained, expected):
-    settings = TRAIN.model_copy(update={"warmup_epochs": asked})
-    assert warmup_epochs(settings, pretrained) == expected
+def test_histories_are_joined_by_phase_with_epochs_counted_on():
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.4}]
+    assert join_histories(rows, rows[:1]) == [
+        {"epoch": 1, "loss": 0.5, "phase": "warm-up"},
+        {"epoch": 2, "loss": 0.4, "phase": "warm-up"},
+        {"epoch": 3, "loss": 0.5, "phase": "tuning"},
+    ]
+    assert join_histories([], rows[:1]) == [{"epoch": 1, "loss": 0.5, "phase": "tuning"}]

@@ -1,4 +1,4 @@
-"""Recipes: their files, their settings as DVC takes them, and each of them run at a small size."""
+"""Recipes: their files, and each of them run at a small size."""
 
 import itertools
 
@@ -6,26 +6,20 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from dvc.utils.hydra import apply_overrides
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from common.errors import StageError
 from networks.backbones.build import backbone_names
 from networks.classifier import load_classifier
 from tests.helpers.pipeline import ROOT, THREADS, Run, write_params
-from tools.recipes.__main__ import plan
-from tools.recipes.overrides import override, parse_settings
 from tools.recipes.reading import (
     Experiment,
-    apply_settings,
     check_settings,
     experiments,
-    flatten,
     read_recipe,
     recipe_names,
 )
+from tools.settings import apply_settings, flatten
 
 CONTENT = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
 NAMES = {
@@ -33,7 +27,11 @@ NAMES = {
     "vgg16_attention",
 }
 SOURCES = sorted(NAMES - {"best", "fast"})
-ALL = {each.name: each for name in recipe_names() for each in experiments(name, read_recipe(name))}
+ALL = {
+    experiment.name: experiment
+    for name in recipe_names()
+    for experiment in experiments(name, read_recipe(name))
+}
 
 
 def recipe_file(folder, text):
@@ -56,8 +54,8 @@ def test_every_setting_is_a_parameter_and_the_pipeline_takes_it(name):
     assert set(params.model.backbones) <= set(backbone_names())
     flat = flatten(params.model_dump())
     for setting, value in experiment.settings.items():
-        wanted = tuple(value) if setting == "split.image_size" else value
-        assert flat[setting] == wanted
+        expected = tuple(value) if setting == "split.image_size" else value
+        assert flat[setting] == expected
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -139,64 +137,6 @@ def test_what_the_pipeline_would_refuse_names_file_parameter_and_reason(values, 
     with pytest.raises(StageError, match=message) as caught:
         check_settings(CONTENT, Experiment("made_up", "one", values))
     assert "recipes/made_up.yaml, variant one," in str(caught.value)
-
-
-def test_settings_are_applied_to_a_copy():
-    changed = apply_settings({"a": {"b": 1, "c": 2}, "d": 3}, {"a.b": [4], "d": None})
-    assert changed == {"a": {"b": [4], "c": 2}, "d": None}
-    assert apply_settings({"a": {"b": 1}}, {"a.b": 2}) is not changed
-    assert flatten(changed) == {"a.b": [4], "a.c": 2, "d": None}
-
-
-def test_words_of_an_override():
-    assert override("model.backbone", ["vgg16", "vgg19"]) == "model.backbone=[vgg16,vgg19]"
-    assert override("model.weights", ["imagenet", "a b.h5"]) == "model.weights=[imagenet,'a b.h5']"
-    assert override("model.layer", None) == "model.layer=null"
-    assert override("train.hdf5", True) == "train.hdf5=true"
-    assert override("train.learning_rate", 1e-05) == "train.learning_rate=1e-05"
-    assert override("data.path", "null") == "data.path='null'"
-    assert override("data.path", "it's") == r"data.path='it\'s'"
-
-
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**9), 10**9)
-    | st.floats(-1e9, 1e9)
-    | st.text("ab1 ,=[]{}()':\"\\/.#&%@!$-_~*+ä").filter(lambda text: "${" not in text)
-)
-
-
-@settings(max_examples=100, deadline=None)
-@given(value=scalars | st.lists(scalars, max_size=3))
-def test_dvc_reads_an_override_as_the_value_it_was_made_from(tmp_path_factory, value):
-    path = tmp_path_factory.mktemp("override") / "params.yaml"
-    path.write_text("data:\n  path: x\n")  # in blocks, as params.yaml is
-    apply_overrides(path, [override("data.path", value)])
-    found = YAML(typ="safe", pure=True).load(path)["data"]["path"]
-    assert found == value
-    assert type(found) is type(value)
-
-
-def test_what_dvc_would_replace_is_refused():
-    with pytest.raises(StageError, match=r"data\.path without \$\{"):
-        override("data.path", ["a", "x${seed}"])
-
-
-def test_settings_as_typed():
-    typed = ["model.backbone=[vgg16,vgg19]", "model.weights=none", "train.tuning_rate=1e-4"]
-    typed += ["model.layer=", "data.gdrive_id='https://x/?a=b'", "train.hdf5=true"]
-    assert parse_settings(typed) == {
-        "model.backbone": ["vgg16", "vgg19"],
-        "model.weights": "none",
-        "train.tuning_rate": 1e-4,
-        "model.layer": None,
-        "data.gdrive_id": "https://x/?a=b",
-        "train.hdf5": True,
-    }
-    for word in ("train.epochs", "=3", "model.backbone=[vgg16"):
-        with pytest.raises(StageError, match="Expected"):
-            parse_settings([word])
 
 
 # Each recipe with each variant, from images to Grad-CAM, random weights, one step.
@@ -281,27 +221,27 @@ def check_backbone(params, backbone):
 
 
 def check_head(params, head):
-    wanted, layers = params.model.head, {layer.name: layer for layer in head.layers}
-    assert ("noise" in layers) == bool(wanted.noise)
-    if wanted.noise:
+    settings, layers = params.model.head, {layer.name: layer for layer in head.layers}
+    assert ("noise" in layers) == bool(settings.noise)
+    if settings.noise:
         assert isinstance(layers["noise"], keras.layers.GaussianNoise)
-        assert layers["noise"].stddev == wanted.noise
-    assert ("norm" in layers) == wanted.norm
+        assert layers["noise"].stddev == settings.noise
+    assert ("norm" in layers) == settings.norm
     assert ("attention_weights" in layers) == (params.model.attention != "none")
     if params.model.attention != "none":
         assert isinstance(layers["attention_weights"], ATTENTION[params.model.attention])
     if params.model.attention != "pool":
         assert isinstance(layers["pooling"], keras.layers.GlobalAveragePooling2D)
-    assert ("dropout" in layers) == bool(wanted.dropout)
-    if wanted.dropout:
-        assert layers["dropout"].rate == wanted.dropout
-    assert ("hidden" in layers) == bool(wanted.units)
-    if wanted.units:
+    assert ("dropout" in layers) == bool(settings.dropout)
+    if settings.dropout:
+        assert layers["dropout"].rate == settings.dropout
+    assert ("hidden" in layers) == bool(settings.units)
+    if settings.units:
         hidden = layers["hidden"]
-        assert (hidden.units, hidden.activation.__name__) == (wanted.units, wanted.activation)
+        assert (hidden.units, hidden.activation.__name__) == (settings.units, settings.activation)
         penalty = hidden.kernel_regularizer
-        assert (float(penalty.l2) if penalty else 0) == pytest.approx(wanted.l2)
-    assert layers["logits"].units == (2 if wanted.output == "softmax" else 1)
+        assert (float(penalty.l2) if penalty else 0) == pytest.approx(settings.l2)
+    assert layers["logits"].units == (2 if settings.output == "softmax" else 1)
 
 
 def check_training(params, run):
@@ -315,14 +255,6 @@ def check_training(params, run):
     assert run.path("models/classifier/classifier.h5").exists() == train.hdf5
 
 
-def test_what_puts_others_together_comes_last_and_changes_win(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    planned = plan(recipe_names(), {"train.epochs": 3})
-    assert {experiment.name for experiment in planned} == set(ALL)
-    assert [experiment.name for experiment in planned][-1] == "ensemble"
-    assert {experiment.params.train.epochs for experiment in planned} == {3}
-
-
 def test_no_two_recipes_are_the_same():
-    for (one, first), (other, second) in itertools.combinations(ALL.items(), 2):
-        assert first.settings != second.settings, (one, other)
+    for first, second in itertools.combinations(ALL.values(), 2):
+        assert first.settings != second.settings, (first.name, second.name)

@@ -51,15 +51,15 @@ def project(tmp_path_factory):
 
 
 def recipes(project, *words, fails=False):
-    return project.call("python", "-m", "recipes", *words, fails=fails)
+    return project.call("python", "-m", "tools.recipes", *words, fails=fails)
 
 
 def row(output, name):
     """The cells of a line of the table, in the order of its header, as a dict."""
     lines = [line.strip("| ").split("|") for line in output.splitlines() if line[:1] == "|"]
     header, *body = [[cell.strip() for cell in line] for line in lines]
-    (found,) = [line for line in body if "-".join(filter(None, line[:2])) == name]
-    return dict(zip(header, found, strict=True))
+    (cells,) = [line for line in body if "-".join(filter(None, line[:2])) == name]
+    return dict(zip(header, cells, strict=True))
 
 
 def model(project):
@@ -84,11 +84,11 @@ def test_a_recipe_runs_in_the_workspace_each_variant_by_itself(project):
     assert project.ran(second) == DVC_STAGES[DVC_STAGES.index("train") :]
     assert (model(project)["attention"], model(project)["head"]["pooling"]) == ("none", "max")
     accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
-    found = row(output, "tiny-max")
-    assert found["accuracy"] == f"{accuracy:.3f}"
-    assert re.fullmatch(r"\d+ s", found.pop("time"))
-    del found["accuracy"], found["macro F1"]
-    assert found == {
+    cells = row(output, "tiny-max")
+    assert cells["accuracy"] == f"{accuracy:.3f}"
+    assert re.fullmatch(r"\d+ s", cells.pop("time"))
+    del cells["accuracy"], cells["macro F1"]
+    assert cells == {
         "recipe": "tiny",
         "variant": "max",
         "weights": "random",
@@ -107,10 +107,10 @@ def test_all_go_through_the_queue_and_one_failure_stops_no_other(project):
     assert "oversample.target_ratio: 0.5, as in the last commit, not 0.7" in output
     assert "tiny-avg: replaces the experiment of that name" in output
     for name in ("tiny-avg", "tiny-max", "a_sum"):
-        found = row(output, name)
-        assert (found["status"], found["weights"]) == ("done", "random")
-        assert re.fullmatch(r"[01]\.\d{3}", found["accuracy"])
-        assert re.fullmatch(r"\d+ s", found["time"])
+        cells = row(output, name)
+        assert (cells["status"], cells["weights"]) == ("done", "random")
+        assert re.fullmatch(r"[01]\.\d{3}", cells["accuracy"])
+        assert re.fullmatch(r"\d+ s", cells["time"])
     broken = row(output, "broken")
     assert (broken["status"], broken["accuracy"]) == ("failed", "")
     assert "broken failed: Expected the weights file named by model.weights at nothing" in output
