@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from app.export.checking import (
+from app.export.comparison import (
     FLOAT_BOUND,
     INT8_BOUND,
     Comparison,
@@ -35,7 +35,7 @@ from app.export.formats import (
     open_openvino,
     require_packages,
 )
-from app.export.quantising import FLOAT_OPS
+from app.export.quantisation import FLOAT_OPS
 from app.export.samples import Images, calibration_images, dataset_images, folder_images
 from common import cli
 from common.errors import StageError

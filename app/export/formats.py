@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from app.export.quantising import quantised
+from app.export.quantisation import quantised
 from common.errors import StageError
 
 PIXELS, PROBABILITIES = "pixels", "probabilities"

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from app.predict.heat_files import HeatFiles, shared_folder
-from app.predict.listing import (
+from app.predict.heatmaps import HeatFiles, shared_folder
+from app.predict.inputs import (
     STDIN,
     Bad,
     Found,

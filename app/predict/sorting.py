@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.predict.listing import Found, Tree, matches
-from app.predict.naming import copy_names, folder_names
+from app.predict.inputs import Found, Tree, matches
+from app.predict.output_names import copy_names, folder_names
 from app.predict.writers import writing
 from common import cli
 from common.errors import StageError

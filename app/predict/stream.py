@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.predict.listing import MAX_BYTES, STDIN, Bad, Found, PassedOver
+from app.predict.inputs import MAX_BYTES, STDIN, Bad, Found, PassedOver
 from app.predict.writers import shown
 from common import cli
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from app.predict.listing import Bad, Found
+from app.predict.inputs import Bad, Found
 from common.errors import StageError
 from common.files import atomic_file
 

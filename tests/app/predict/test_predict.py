@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from app.predict import __main__ as predict
-from app.predict.listing import Bad, Found
+from app.predict.inputs import Bad, Found
 from app.predict.stream import answers
 from app.predictor import PRECISIONS, Predictor
 from common import tables

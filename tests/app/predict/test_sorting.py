@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.predict.listing import Found, Tree, arguments
+from app.predict.inputs import Found, Tree, arguments
 from app.predict.sorting import Sorter, refuse_overlap
 from app.predictor import Prediction
 from common.errors import StageError

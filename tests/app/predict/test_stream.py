@@ -2,7 +2,7 @@
 
 import itertools
 
-from app.predict.listing import Bad, Found, PassedOver
+from app.predict.inputs import Bad, Found, PassedOver
 from app.predict.stream import Report, answers
 from common.images import ImageError
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.predict import writers
-from app.predict.listing import Bad, Found
+from app.predict.inputs import Bad, Found
 from app.predictor import Prediction
 from common.errors import StageError
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.predictor import Predictor
 from app.serve import schemas
-from app.serve.gate import HEADERS
+from app.serve.middleware import HEADERS
 from app.serve.settings import STATIC
 from common.files import read_json
 from common.tables import Dataset

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from app.serve.running import SafeFormatter
+from app.serve.server import SafeFormatter
 from tests.app.serve.test_decoder_pool import BOMB, png, scans
 from tests.helpers.pipeline import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts, until

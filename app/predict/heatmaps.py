@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.predict.listing import Found, Tree
-from app.predict.naming import heat_name
+from app.predict.inputs import Found, Tree
+from app.predict.output_names import heat_name
 from app.predict.writers import shown, writing
 from common.files import atomic_file
 from common.images import OVERSIZE, decode
@@ -64,7 +64,7 @@ def draw(data: bytes, answer: "Prediction", predictor: "Predictor") -> Image.Ima
     Returns:
         RGB: one beside the other, wide images one above the other.
     """
-    from app.overlay import laid_over, whole_heat
+    from app.overlay import blend, whole_heat
 
     decoded = decode(data, predictor.max_pixels, (LARGEST // OVERSIZE, LARGEST // OVERSIZE))
     left, upper, right, lower = decoded.box
@@ -73,7 +73,7 @@ def draw(data: bytes, answer: "Prediction", predictor: "Predictor") -> Image.Ima
     width, height = (int(side) for side in np.maximum(1, np.rint(extent * scale)))
     image = decoded.image.resize((width, height), Image.Resampling.LANCZOS, decoded.box)
     heat = whole_heat(answer.heat_map, (height, width), predictor.image_size, predictor.resize)
-    over = laid_over(image, heat)
+    over = blend(image, heat)
     step = (0, height + SEAM) if width > height else (width + SEAM, 0)
     size = (max(width + step[0], SMALLEST), height + step[1])
     sheet = Image.new("RGB", (size[0], size[1] + LETTERS + 2 * MARGIN), "white")

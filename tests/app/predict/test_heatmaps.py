@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.predict.heat_files import HeatFiles, draw, shared_folder
-from app.predict.listing import Found, arguments
+from app.predict.heatmaps import HeatFiles, draw, shared_folder
+from app.predict.inputs import Found, arguments
 from app.predictor import Prediction, Predictor
 from common.errors import StageError
 from tests.helpers.pipeline import image_bytes, make_image

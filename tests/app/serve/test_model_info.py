@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.serve.about import read_card, read_examples, read_metrics
+from app.serve.model_info import read_card, read_examples, read_metrics
 from common.errors import StageError
 from common.files import write_json
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.predict import listing
-from app.predict.listing import Bad, Found, PassedOver, arguments, find, matches, walk
+from app.predict import inputs
+from app.predict.inputs import Bad, Found, PassedOver, arguments, find, matches, walk
 from common.junk import is_junk
 from tests.helpers.pipeline import image_bytes, make_image
 
