@@ -1,8 +1,8 @@
-"""Finds the images that files, folders and globs on a command line name, as a stream.
+"""Inputs of app.predict: a stream of the images that files, folders and globs name.
 
-Nothing here grows with the number of images: folders are walked as they are used, the names of
-one folder are sorted in pieces of PIECE, and whether a file was named before is worked out from
-the arguments, not from a list of all files.
+Memory does not grow with the number of images: folders are walked lazily, the names of one folder
+are sorted in pieces of PIECE, and whether an earlier argument names the same file follows from the
+arguments, not from a list of all files.
 """
 
 import dataclasses
@@ -21,40 +21,40 @@ from common.junk import is_junk
 STDIN = "-"
 PIECE = 1 << 15  # names of one folder in memory at a time
 MAX_BYTES = 512 << 20  # of one file: an image of 100 megapixels without compression has 300 MB
-HEAD = 4096  # bytes by which to tell what is no image at all
-# Files of these names are expected to be images, so that it is an error where they are none.
-# What is an image is judged by content alone.
-IMAGE_NAMES = {
+HEAD = 4096  # bytes that show whether a file is an image at all
+# Files with these suffixes are expected to be images: an error where they are not. Whether a file
+# is an image depends on its content alone.
+IMAGE_SUFFIXES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
     *(".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".jxl", ".jp2", ".svg", ".psd"),
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """A file to be asked about.
+class ImageInput:
+    """An image to be predicted.
 
     Attributes:
-        name: as it was named, for people: without what no table can hold.
-        place: where it stands, absolute, without links above the file itself; "" for stdin.
-        data: its bytes, where it is no file.
+        name: path as given on the command line, as text that a table can hold.
+        location: absolute path, without links above the file itself; "" for stdin.
+        data: the bytes of an image that is not a file.
     """
 
     name: str
-    place: str
+    location: str
     data: bytes | None = None
 
     def read(self) -> bytes:
-        """Its bytes."""
-        return Path(self.place).read_bytes() if self.data is None else self.data
+        """The image's bytes."""
+        return Path(self.location).read_bytes() if self.data is None else self.data
 
 
 @dataclasses.dataclass(frozen=True)
-class Bad:
-    """What was named and cannot be answered.
+class Unusable:
+    """An input that cannot be predicted.
 
     Attributes:
-        name: as in Found.
+        name: as in ImageInput.
         reason: one of `common.reasons.REASONS`, or missing, unreadable, no_pictures.
         detail: what exactly is wrong, for people.
     """
@@ -64,8 +64,8 @@ class Bad:
     detail: str
 
     @classmethod
-    def of(cls, name: str, error: Exception) -> "Bad":
-        """The reason of an error that reading or decoding raised."""
+    def of(cls, name: str, error: Exception) -> "Unusable":
+        """From an exception that reading or decoding raised."""
         if isinstance(error, ImageError):
             return cls(name, error.reason, error.detail)
         if isinstance(error, FileNotFoundError):
@@ -74,20 +74,20 @@ class Bad:
 
 
 @dataclasses.dataclass(frozen=True)
-class PassedOver:
-    """A file of a folder that is no image and is not called like one."""
+class Skipped:
+    """A file in a folder that is not an image and has no suffix of one."""
 
     name: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-    """A folder, or the files below it that a glob means.
+    """A folder, or the files below it that match a glob.
 
     Attributes:
-        given: the folder as it was named, or that in front of the glob.
+        given: the folder as given on the command line, or the one in front of the glob.
         root: the same, absolute and without links.
-        pattern: parts of the glob; empty for all of the folder.
+        pattern: parts of the glob; empty for the whole folder.
     """
 
     given: str
@@ -95,76 +95,75 @@ class Tree:
     pattern: tuple[str, ...]
 
 
-def arguments(words: Iterable[str]) -> list[str | Tree]:
-    """Trees for folders and globs; other words as they are. What exists is never a glob."""
-    found: list[str | Tree] = []
+def parse_inputs(words: Iterable[str]) -> list[str | Tree]:
+    """Trees for folders and globs; other words unchanged. An existing path is never a glob."""
+    inputs: list[str | Tree] = []
     for word in words:
         if Path(word).is_dir():
-            found.append(Tree(word, os.path.realpath(word), ()))
+            inputs.append(Tree(word, os.path.realpath(word), ()))
         elif os.path.lexists(word) or word == STDIN or not glob.has_magic(word):
-            found.append(word)
+            inputs.append(word)
         else:
             parts = Path(word).parts
             first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-            given = str(Path(*parts[:first]))
-            found.append(Tree(given, os.path.realpath(given), parts[first:]))
-    return found
+            folder = str(Path(*parts[:first]))
+            inputs.append(Tree(folder, os.path.realpath(folder), parts[first:]))
+    return inputs
 
 
-def place_of(path: str) -> str:
-    """Absolute and without links in its folders: two names of one file have one place."""
-    named = Path(path)
-    return str(Path(os.path.realpath(named.parent), named.name))
+def absolute_path(path: str) -> str:
+    """Absolute path without links in its folders: the same for all names of one file."""
+    return str(Path(os.path.realpath(Path(path).parent), Path(path).name))
 
 
-def find(given: Iterable[str | Tree]) -> Iterator[Found | Bad | PassedOver]:
-    """Yields what the arguments name, each file once, folders in the order of their paths.
+def find_images(inputs: Iterable[str | Tree]) -> Iterator[ImageInput | Unusable | Skipped]:
+    """Yields the images that the arguments name, each once, those of folders sorted by path.
 
     Args:
-        given: from `arguments`; STDIN is for the caller to read.
+        inputs: from `parse_inputs`, without STDIN.
     """
     files: set[str] = set()
     trees: dict[str, list[tuple[str, ...]]] = {}
-    for argument in given:
+    for argument in inputs:
         if isinstance(argument, str):
-            place = place_of(argument)
-            if not _named(place, files, trees):
-                files.add(place)
-                yield _look(as_text(argument), place, expected=True)
+            location = absolute_path(argument)
+            if not _is_named(location, files, trees):
+                files.add(location)
+                yield _inspect(as_text(argument), location, explicit=True)
             continue
-        some = False
+        empty = True
         for path in walk(argument.root, argument.pattern):
-            if isinstance(path, Bad):
-                some = True
+            if isinstance(path, Unusable):
+                empty = False
                 yield dataclasses.replace(path, name=as_text(str(Path(argument.given, path.name))))
                 continue
-            place = str(Path(argument.root, path))
+            location = str(Path(argument.root, path))
             name = as_text(str(Path(argument.given, path)))
-            again = _named(place, files, trees)
-            found = None if again else _look(name, place, expected=False)
-            some = some or again or isinstance(found, Found | Bad)
-            if found is not None:
-                yield found
-        if not some:
+            repeated = _is_named(location, files, trees)
+            item = None if repeated else _inspect(name, location, explicit=False)
+            empty = empty and not repeated and not isinstance(item, ImageInput | Unusable)
+            if item is not None:
+                yield item
+        if empty:
             name = as_text(str(Path(argument.given, *argument.pattern)))
-            yield Bad(name, "no_pictures", "no pictures there, hidden files apart")
+            yield Unusable(name, "no_pictures", "no images there, except for hidden files")
         trees.setdefault(argument.root, []).append(argument.pattern)
 
 
-def walk(root: str, pattern: tuple[str, ...] = ()) -> Iterator[str | Bad]:
+def walk(root: str, pattern: tuple[str, ...] = ()) -> Iterator[str | Unusable]:
     """Yields the files below a folder, relative to it, in the order of their POSIX paths.
 
-    Hidden files and folders are left out where the pattern does not name them, and junk always.
-    Links to folders are not followed. A folder that cannot be read is a Bad, named like a file.
+    Hidden files and folders are skipped unless the pattern names them; junk is always skipped.
+    Links to folders are not followed. A folder that cannot be read is yielded as Unusable.
     """
     levels = [_names(root)]
-    above: list[str] = []  # names of the folders that are open, below root
+    above: list[str] = []  # names of the open folders below root
     while levels:
         try:
             name = next(levels[-1], None)
         except OSError as error:
             name = None
-            yield Bad.of("/".join(above), error)
+            yield Unusable.of("/".join(above), error)
         if name is None:
             levels.pop()
             del above[-1:]
@@ -179,12 +178,12 @@ def walk(root: str, pattern: tuple[str, ...] = ()) -> Iterator[str | Bad]:
 
 
 def matches(pattern: tuple[str, ...], parts: tuple[str, ...], partly: bool = False) -> bool:
-    """Whether a glob means a file, itself or by a folder above it; hidden as in the shell.
+    """Whether a glob matches a file or a folder above it; hidden files as in the shell.
 
     Args:
         pattern: parts of the glob; `**` is any number of folders.
-        parts: of the file's path.
-        partly: asks of a folder whether such a file may be below it.
+        parts: of the path.
+        partly: whether the path is a folder, and the question is if a match may be below it.
     """
     if not pattern:
         return not any(part.startswith(".") for part in parts)
@@ -199,20 +198,20 @@ def matches(pattern: tuple[str, ...], parts: tuple[str, ...], partly: bool = Fal
     return matches(pattern[1:], parts[1:], partly)
 
 
-def _named(place: str, files: set[str], trees: dict[str, list[tuple[str, ...]]]) -> bool:
-    """Whether an earlier argument means this file."""
-    if place in files:
+def _is_named(location: str, files: set[str], trees: dict[str, list[tuple[str, ...]]]) -> bool:
+    """Whether an earlier argument names or matches this file."""
+    if location in files:
         return True
-    for root in PurePosixPath(place).parents if trees else ():
+    for root in PurePosixPath(location).parents if trees else ():
         for pattern in trees.get(str(root), ()):
-            parts = PurePosixPath(place).relative_to(root).parts
+            parts = PurePosixPath(location).relative_to(root).parts
             if matches(pattern, parts) and not is_junk("/".join(parts)):
                 return True
     return False
 
 
 def _names(folder: str) -> Iterator[str]:
-    """Names in a folder, sorted, folders with a slash: so a-b/ comes before a/, as in paths."""
+    """Sorted names in a folder; folders end with a slash, so that a-b/ is before a/ as in paths."""
     last = ""
     while True:
         with os.scandir(folder) as entries:
@@ -226,29 +225,41 @@ def _names(folder: str) -> Iterator[str]:
 
 def is_image(path: Path) -> bool:
     """Whether a file begins like an image."""
+    return _refusal(path) is None
+
+
+def _refusal(path: Path) -> ImageError | None:
+    """The error that shows by a file's first bytes that it is not an image; None otherwise."""
     with path.open("rb") as stream:
         try:
             decode(stream.read(HEAD), max_pixels=HEAD)
-        except ImageError as error:
-            return error.reason not in ("not_an_image", "empty")
-    return True
+        except ImageError as error:  # other reasons come of reading only the beginning
+            return error if error.reason in ("not_an_image", "empty") else None
+    return None
 
 
-def _look(name: str, place: str, expected: bool) -> Found | Bad | PassedOver | None:
-    """Judges a file without reading all of it; None for what is no file, in a folder."""
-    explicit, expected = expected, expected or Path(place).suffix.lower() in IMAGE_NAMES
+def _inspect(name: str, location: str, explicit: bool) -> ImageInput | Unusable | Skipped | None:
+    """Classifies a file without reading all of it.
+
+    Args:
+        name: for people.
+        location: absolute path.
+        explicit: whether the command line names the file itself, not a folder above it.
+
+    Returns:
+        None for anything in a folder that is not a file.
+    """
+    path = Path(location)
+    expected = explicit or path.suffix.lower() in IMAGE_SUFFIXES
     try:
-        status = Path(place).stat()
+        status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            return Bad(name, "unreadable", "neither a file nor a folder") if explicit else None
-        if status.st_size > MAX_BYTES or not expected:
-            with Path(place).open("rb") as stream:
-                decode(stream.read(HEAD), max_pixels=HEAD)
+            return Unusable(name, "unreadable", "neither a file nor a folder") if explicit else None
+        refusal = _refusal(path) if status.st_size > MAX_BYTES or not expected else None
     except OSError as error:
-        return Bad.of(name, error) if expected else None
-    except ImageError as error:  # the others are as they must be: this is only the beginning
-        if error.reason in ("not_an_image", "empty"):
-            return Bad.of(name, error) if expected else PassedOver(name)
+        return Unusable.of(name, error) if expected else None
+    if refusal:
+        return Unusable.of(name, refusal) if expected else Skipped(name)
     if status.st_size > MAX_BYTES:
-        return Bad(name, "too_large", f"{status.st_size} bytes, limit {MAX_BYTES} bytes")
-    return Found(name, place)
+        return Unusable(name, "too_large", f"{status.st_size} bytes, limit {MAX_BYTES} bytes")
+    return ImageInput(name, location)

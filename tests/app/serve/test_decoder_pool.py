@@ -1,4 +1,4 @@
-"""DecoderPool in processes: equal to the predictor's own, and not to be brought down by an image."""
+"""Decoder processes: equal to the predictor's own decoding, and safe from hostile images."""
 
 import io
 import os
@@ -112,7 +112,7 @@ def test_of_data_that_unpacks_to_more_than_the_image_only_the_image_is_read(deco
     assert time.monotonic() - start < 1
 
 
-def test_a_image_that_needs_too_much_memory_is_refused(decoders):
+def test_an_image_that_needs_too_much_memory_is_refused(decoders):
     image = io.BytesIO()
     Image.new("LA", (7000, 7000)).save(image, "PNG")  # 98 MB, and four copies of twice that
     before = process(decoders).pid
@@ -121,7 +121,7 @@ def test_a_image_that_needs_too_much_memory_is_refused(decoders):
     assert (caught.value.reason, process(decoders).pid) == ("too_large", before)
 
 
-def test_a_image_that_takes_too_long_is_stopped():
+def test_an_image_that_takes_too_long_is_stopped():
     image = io.BytesIO()
     Image.new("RGB", (7000, 7000)).save(image, "PNG")
     limits = Limits(decoders=1, decode_seconds=0.1)

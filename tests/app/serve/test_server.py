@@ -129,6 +129,7 @@ def test_the_model_tells_of_itself(service, whole_run):
     test = read_json(whole_run.path("m/evaluate.json"))["test"]
     assert found["metrics"]["accuracy"] == {
         "value": test["accuracy"], "low": test["accuracy_low"], "high": test["accuracy_high"],
+        "words": "Accuracy", "fraction": True,
     }  # fmt: skip
     assert "per_class" not in found["metrics"] and "accuracy_low" not in found["metrics"]
 

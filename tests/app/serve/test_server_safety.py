@@ -165,7 +165,7 @@ def test_bad_images_are_refused(service, data, status, expected):
     assert b"script" not in answer.content and b"passwd" not in answer.content
 
 
-def test_what_hides_behind_a_image_is_neither_used_nor_given_back(service):
+def test_what_hides_behind_an_image_is_neither_used_nor_given_back(service):
     expected = service.post(JPEG).json()["predictions"]
     for tail in (zipped(), HTML):
         answer = service.post(JPEG + tail, content_type="text/html")
