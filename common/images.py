@@ -1,9 +1,9 @@
-"""From a file's bytes to RGB pixels: the one decode-and-resize path of pipeline and serving.
+"""Decoding and resizing of image files: the one path from bytes to pixels, in training and serving.
 
 Decoders differ (TensorFlow's and Pillow's JPEGs by up to 4 levels, their resizes by up to 98 at
-edges), so every image, whether trained on, evaluated or served, comes through `load_pixels`.
-There a JPEG much larger than the size wanted is decoded at a fraction of its size, which libjpeg
-does inside the inverse transform: benchmarks/decode.py measures what that saves and changes.
+edges), so every image, whether trained on, evaluated or served, comes through `prepare`. There a
+JPEG much larger than the requested size is decoded at a fraction of its size, which libjpeg does
+inside the inverse transform: benchmarks/decode.py measures what that saves and changes.
 """
 
 import contextlib
@@ -11,40 +11,21 @@ import dataclasses
 import io
 import struct
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from common.reasons import EMPTY, NOT_AN_IMAGE, REASONS, TOO_LARGE, TRUNCATED, UNSUPPORTED_FORMAT
+from common.image_formats import FORMATS, unidentified
+from common.reasons import EMPTY, REASONS, TOO_LARGE, TRUNCATED
 
-# By content, never by file name. An allow-list, because Pillow would start Ghostscript for an EPS
-# named .jpg. "JPEG" and not "MPO": the latter raises KeyError on other files, and the former
-# opens the first image of an MPO.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-
-# How files of allowed formats begin: what starts so and does not open is a damaged image.
-_ALLOWED_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
-# How image files of other formats begin: offset and bytes.
-_OTHER_MAGIC = (
-    *((4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"crx ")),
-    (0, b"8BPS"),  # Photoshop
-    (0, b"%!PS"),  # EPS
-    (0, b"\xc5\xd0\xd3\xc6"),  # EPS with a preview
-    (0, b"\0\0\1\0"),  # icon
-    (0, b"\0\0\0\x0cjP  "),  # JPEG 2000
-    (0, b"\xff\x0a"),  # JPEG XL
-    (0, b"\0\0\0\x0cJXL "),  # JPEG XL in its container
-    (0, b"v/1\1"),  # OpenEXR
-    (0, b"DDS "),
-)
-
-# A JPEG is reduced while decoding only down to this many times the size wanted: the rest is left
-# to the antialiased resize. On 573 scraped photographs that differs from full decoding by 0.26
-# levels of 255 in the mean, 0.98 in the worst photograph; a factor of 1 by 0.90 and 3.5.
+# A JPEG is reduced while decoding only down to this many times the requested size: the rest is
+# left to the antialiased resize. On 573 scraped photographs that differs from full decoding by
+# 0.26 levels of 255 in the mean, 0.98 in the worst photograph; a factor of 1 by 0.90 and 3.5.
 OVERSIZE = 2
 
-ORIENTATION = 0x0112  # EXIF
-TURNED, MIRRORED_X, MIRRORED_Y = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)  # values of it
+ORIENTATION = 0x0112  # EXIF tag; the values that rotate by a quarter turn or mirror:
+TURNED, MIRRORED_X, MIRRORED_Y = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
 
 # What Pillow's decoders raise on damaged files (measured), besides UnidentifiedImageError.
 _DAMAGE = (
@@ -73,8 +54,11 @@ class ImageError(ValueError):
     """
 
     def __init__(self, reason: str, detail: str):
+        """Refuses a reason that is not in REASONS, which would have no words and no answer."""
         if reason not in REASONS:
-            raise ValueError(f"Expected one of {tuple(REASONS)}. Received: {reason!r}")
+            raise ValueError(
+                f"Expected reason to be one of {tuple(REASONS)}. Received: reason={reason!r}"
+            )
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
@@ -82,7 +66,7 @@ class ImageError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Decoded:
-    """An image and what its file said.
+    """A decoded image and the properties of its file.
 
     Attributes:
         image: RGB, upright, transparency composed on white.
@@ -90,7 +74,7 @@ class Decoded:
         height: px of `image`.
         format: one of FORMATS.
         mode: Pillow's mode of the file, before the conversion to RGB.
-        box: (left, upper, right, lower) in px of `image`, what of it shows the image. All,
+        box: (left, upper, right, lower) in px of `image`: the part that holds content. All of it,
             except where a JPEG was reduced: 1023 px at an eighth are 127.875 px of 128.
     """
 
@@ -100,6 +84,45 @@ class Decoded:
     format: str
     mode: str
     box: tuple[float, float, float, float]
+
+
+class Prepared(NamedTuple):
+    """An image as the model takes it.
+
+    Attributes:
+        pixels: uint8 (height, width, 3), RGB, of the model's size.
+        aspect: width / height of the whole image, upright: the shape of a heat map laid over it.
+    """
+
+    pixels: np.ndarray
+    aspect: float
+
+
+def prepare(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Prepared:
+    """Decodes and resizes a file's bytes.
+
+    Args:
+        data: the file's bytes.
+        image_size: (height, width) in px.
+        how: "stretch", "crop" or "pad", as `resize` takes it.
+        max_pixels: limit on width x height.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    decoded = decode(data, max_pixels, image_size)
+    pixels = np.asarray(resize(decoded.image, image_size, how, decoded.box))
+    left, upper, right, lower = decoded.box
+    return Prepared(pixels, (right - left) / (lower - upper))
+
+
+def load_pixels(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Image.Image:
+    """The pixels of `prepare` as an RGB image, ready to be encoded.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    return Image.fromarray(prepare(data, image_size, how, max_pixels).pixels)
 
 
 def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = None) -> Decoded:
@@ -112,7 +135,7 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
             1/2, 1/4 or 1/8 of its size where that is OVERSIZE times as large; None: full size.
 
     Raises:
-        ImageError: empty, not_an_image, unsupported_format, too_large or truncated.
+        ImageError: for one of `reasons.DECODING`.
     """
     if not data:
         raise ImageError(EMPTY, "0 bytes")
@@ -123,7 +146,7 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
         except Image.DecompressionBombError as error:
             raise ImageError(TOO_LARGE, str(error)) from None
         except UnidentifiedImageError:
-            raise _unidentified(data) from None
+            raise ImageError(*unidentified(data)) from None
         except _DAMAGE as error:
             raise ImageError(TRUNCATED, f"header cannot be read: {error}") from None
         with image:
@@ -149,15 +172,15 @@ def _reduce(image: Image.Image, image_size: tuple[int, int]) -> tuple[float, flo
     """Has an opened JPEG decoded at a fraction of its size; does nothing to other formats.
 
     Returns:
-        What of the upright, reduced image's margins shows nothing: left, upper, right and
-        lower, each below 1 px, because a fraction of a pixel is rounded up to a whole one.
+        Width in px of the margins without content in the upright, reduced image: left, upper,
+        right and lower, each below 1 px, because a fraction of a pixel is rounded up to a whole.
     """
     orientation = 1
     with contextlib.suppress(_DAMAGE):  # as in to_rgb
         orientation = image.getexif().get(ORIENTATION, 1)
     height, width = image_size
     wanted = (height, width) if orientation in TURNED else (width, height)
-    # None for the mode: it would turn colour to grey or leave YCbCr unconverted, nothing else.
+    # No mode: it could only turn colour to grey or leave YCbCr unconverted.
     drafted = image.draft(None, (OVERSIZE * wanted[0], OVERSIZE * wanted[1]))
     if drafted is None:
         return 0.0, 0.0, 0.0, 0.0
@@ -176,7 +199,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         # convert("RGB") would clip 16-bit grey to white; 257 maps 65535 to 255.
         values = np.asarray(image, dtype=np.float64)
-        if image.mode == "F":  # no agreed range: stretch what is there
+        if image.mode == "F":  # no agreed range: stretch the values to 0 to 255
             low, high = float(np.nanmin(values)), float(np.nanmax(values))
             values = np.nan_to_num((values - low) / (high - low or 1.0)) * 255
         else:
@@ -225,16 +248,6 @@ def resize(
     return padded
 
 
-def load_pixels(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Image.Image:
-    """A file's bytes as the image that the model sees: RGB, `image_size`, values 0 to 255.
-
-    Raises:
-        ImageError: as `decode`.
-    """
-    decoded = decode(data, max_pixels, image_size)
-    return resize(decoded.image, image_size, how, decoded.box)
-
-
 def encode_png(image: Image.Image) -> bytes:
     """RGB pixels as PNG bytes: lossless, so that training and serving see equal pixels."""
     stream = io.BytesIO()
@@ -246,16 +259,3 @@ def decode_png(data: bytes) -> np.ndarray:
     """uint8 (height, width, 3) of bytes that `encode_png` wrote."""
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         return np.asarray(image.convert("RGB"))
-
-
-def _unidentified(data: bytes) -> ImageError:
-    # RIFF holds sounds and films too, ftyp films: the name of what is inside tells.
-    webp = data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"")
-    avif = data[4:12] in (b"ftypavif", b"ftypavis")
-    if data.startswith(_ALLOWED_MAGIC) or webp or avif:
-        return ImageError(TRUNCATED, f"begins like a picture, but {len(data)} bytes do not open")
-    for offset, magic in _OTHER_MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            name = data[offset : offset + 12]
-            return ImageError(UNSUPPORTED_FORMAT, f"a picture of another format ({name!r})")
-    return ImageError(NOT_AN_IMAGE, f"begins with {data[:16]!r}")

@@ -1,3 +1,3 @@
-"""What `python -m app.export` is made of: images, formats, and the comparison with Keras."""
+"""Export of the trained model to other formats, compared with the Keras model."""
 
 import networks  # noqa: F401  chooses Keras's backend, and must come before Keras

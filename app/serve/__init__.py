@@ -1,1 +1,1 @@
-"""The web service: asked over HTTP, by the page in static/ or by programs."""
+"""Web service around the trained model: an HTTP API for programs and a page for people."""

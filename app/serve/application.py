@@ -1,4 +1,4 @@
-"""The application: routes and what stands around them."""
+"""FastAPI application: routes, middleware, error handlers."""
 
 import contextlib
 import json
@@ -11,30 +11,31 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from app.predictor import Predictor
-from app.serve import about, schemas
+from app.serve import model_info, schemas
 from app.serve.body import Body, Memory, is_multipart, split_parts
-from app.serve.errors import ServiceError
-from app.serve.gate import Gate
+from app.serve.errors import IMAGE_ERRORS, OTHER_IMAGE_ERROR, ServiceError
+from app.serve.middleware import Gate
 from app.serve.schemas import failures
 from app.serve.settings import STATIC, Settings
 from app.serve.telemetry import CONTENT_TYPE, Telemetry
-from app.serve.work import Worker
+from app.serve.worker import Worker
 
-REVALIDATE = {"cache-control": "no-cache"}  # asked for anew, answered by 304 if it has not changed
+REVALIDATE = {"cache-control": "no-cache"}  # revalidated at each use: 304 if unchanged
+IMAGE_CODES = [code for code, _ in (*IMAGE_ERRORS.values(), OTHER_IMAGE_ERROR)]
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Opens the model and puts the application together.
+    """Opens the model and builds the application.
 
-    `app.state.worker` is there once it runs; its `ready` is what /readyz says.
+    `app.state.worker` exists once the application runs; /readyz reports its `ready`.
 
     Raises:
-        StageError: the model cannot be opened, or what was named beside it.
+        StageError: the model, the metrics or the dataset cannot be opened.
     """
     predictor = Predictor(settings.model, settings.precision, settings.batch_size)
     predictor.max_pixels = min(predictor.max_pixels, settings.limits.pixels)
-    description = _dump(about.describe(predictor, settings))
-    examples = about.read_examples(settings.dataset, predictor.class_names)
+    description = _dump(model_info.describe(predictor, settings))
+    examples = model_info.read_examples(settings.dataset, predictor.class_names)
     listing = [{"url": f"/examples/{i}", "label": label} for i, (label, _) in enumerate(examples)]
     telemetry = Telemetry(predictor.class_names)
     memory = Memory(settings.limits.body_memory)
@@ -43,8 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker = app.state.worker = Worker(predictor, settings, telemetry)
-        telemetry.gauge("queue_pictures", "Pictures that wait", lambda: len(worker.batcher))
-        telemetry.gauge("in_flight_pictures", "Pictures taken in", lambda: worker.in_flight)
+        telemetry.gauge("queue_pictures", "Waiting images", lambda: len(worker.batcher))
+        telemetry.gauge("in_flight_pictures", "Images in work", lambda: worker.in_flight)
         yield
         worker.close()
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=predictor.card["sha256"][:12],
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
-        redirect_slashes=False,  # a redirect would repeat the client's Host
+        redirect_slashes=False,  # a redirect would echo the client's Host
         lifespan=lifespan,
     )
     app.add_middleware(Gate, settings=settings, telemetry=telemetry)
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.post(
         "/v1/predict",
-        summary="What the model says of pictures",
+        summary="The model's predictions for images",
         openapi_extra={"requestBody": schemas.PREDICT_BODY},
         responses={
             200: {
@@ -70,20 +71,24 @@ def create_app(settings: Settings) -> FastAPI:
                 "content": {"application/json": {"example": schemas.PREDICT_EXAMPLE}},
             },
             **failures(
-                "bad_request", "cross_origin", "slow_request", "body_too_large",
-                "too_many_pixels", "too_many_pictures", "not_an_image", "unsupported_format",
-                "truncated", "empty", "timed_out",
+                "bad_request",
+                "cross_origin",
+                "slow_request",
+                "body_too_large",
+                "too_many_pictures",
+                *IMAGE_CODES,
+                "timed_out",
             ),
         },
-    )  # fmt: skip
+    )
     async def predict(request: Request, heat_map: bool = False) -> Response:
         worker: Worker = app.state.worker
         worker.check_free()
         with Body(request, settings.limits, memory) as body:
             images = [await body.read()]
-            kind = request.headers.get("content-type", "")
-            if is_multipart(kind):
-                images = split_parts(images[0], kind, settings.limits.images)
+            content_type = request.headers.get("content-type", "")
+            if is_multipart(content_type):
+                images = split_parts(images[0], content_type, settings.limits.images)
             answer = await worker.answer(images, heat_map, request.receive)
         return _json(_dump(answer))
 
@@ -126,26 +131,26 @@ def create_app(settings: Settings) -> FastAPI:
     async def page() -> Response:
         return FileResponse(STATIC / "index.html", headers=REVALIDATE)
 
-    app.mount("/static", _Files(directory=STATIC))
+    app.mount("/static", _RevalidatedFiles(directory=STATIC))
     return app
 
 
-class _Files(StaticFiles):
+class _RevalidatedFiles(StaticFiles):
     def file_response(self, *args, **kwargs) -> Response:
-        found = super().file_response(*args, **kwargs)
-        found.headers.update(REVALIDATE)
-        return found
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(REVALIDATE)
+        return response
 
 
 async def _no_route(request: Request, error: HTTPException) -> Response:
-    known = {
+    errors = {
         404: ("not_found", "Expected a path that exists: see /openapi.json. Received: another."),
         405: (
             "method_not_allowed",
             "Expected a method that this path has: see /openapi.json. Received: another one.",
         ),
     }
-    code, message = known.get(error.status_code, ("bad_request", "Expected another request."))
+    code, message = errors.get(error.status_code, ("bad_request", "Expected another request."))
     raise ServiceError(code, message, str(error.detail), error.headers)
 
 

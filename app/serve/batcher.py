@@ -1,4 +1,4 @@
-"""Images of several requests, looked at together by one thread."""
+"""Batching of concurrent requests: one thread predicts waiting images together."""
 
 import asyncio
 import collections
@@ -21,10 +21,10 @@ class _Waiting:
 
 
 class Batcher:
-    """A thread that takes whatever waits, up to a batch, and asks the model.
+    """A thread that predicts whatever images wait, up to a batch at a time.
 
-    There is no delay to let a batch fill up: while one is being looked at, the next collects
-    itself, and who comes alone is answered at once.
+    It never waits for a batch to fill up: the next one fills while the model works on the one
+    before, and an image that comes alone is predicted at once.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class Batcher:
 
         Args:
             ask: as `Predictor.ask`.
-            batch_size: images of one call, at most.
-            observe: told the number of images and the seconds of each call, in the thread.
+            batch_size: images per call, at most.
+            observe: called in the thread with the number of images and the seconds of each call.
         """
         self._ask, self._batch_size, self._observe = ask, batch_size, observe
         self._queue: collections.deque[_Waiting] = collections.deque()
@@ -48,15 +48,15 @@ class Batcher:
         self._thread.start()
 
     def __len__(self) -> int:
-        """Images that wait."""
+        """Number of waiting images."""
         return len(self._queue)
 
     async def ask(self, pixels: np.ndarray, heat_map: bool = False) -> Prediction:
-        """The model's answer to one image; a cancelled call is dropped from the queue.
+        """The prediction for one image; a cancelled call is dropped from the queue.
 
         Args:
             pixels: uint8 (height, width, 3), of the model's size.
-            heat_map: whether to make one.
+            heat_map: whether to make a heat map.
 
         Raises:
             RuntimeError: the batcher is closed.
@@ -77,7 +77,7 @@ class Batcher:
             raise
 
     def close(self) -> None:
-        """Answers what waits, then ends the thread."""
+        """Ends the thread after the waiting images."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -87,20 +87,20 @@ class Batcher:
         while batch := self._take():
             start = time.perf_counter()
             try:
-                pixels = np.stack([each.pixels for each in batch])
-                answers = self._ask(pixels, [each.heat_map for each in batch])
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                answers = [error] * len(batch)
+                pixels = np.stack([waiting.pixels for waiting in batch])
+                results = self._ask(pixels, [waiting.heat_map for waiting in batch])
+            except Exception as error:  # of any kind: it is raised in the calls that wait
+                results = [error] * len(batch)
             self._observe(len(batch), time.perf_counter() - start)
             by_loop: dict[asyncio.AbstractEventLoop, list] = {}
-            for each, answer in zip(batch, answers, strict=True):
-                by_loop.setdefault(each.loop, []).append((each.future, answer))
+            for waiting, result in zip(batch, results, strict=True):
+                by_loop.setdefault(waiting.loop, []).append((waiting.future, result))
             for loop, pairs in by_loop.items():
                 if not loop.is_closed():
                     loop.call_soon_threadsafe(_deliver, pairs)
 
     def _take(self) -> list[_Waiting]:
-        """The next batch, as soon as there is one; empty once closed and done."""
+        """The next batch, as soon as an image waits; empty once closed and drained."""
         with self._wake:
             self._wake.wait_for(lambda: self._queue or self._closed)
             count = min(len(self._queue), self._batch_size)
@@ -108,10 +108,10 @@ class Batcher:
 
 
 def _deliver(pairs: list[tuple[asyncio.Future, Prediction | Exception]]) -> None:
-    for future, answer in pairs:
+    for future, result in pairs:
         if future.done():  # cancelled meanwhile
             continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
+        if isinstance(result, Exception):
+            future.set_exception(result)
         else:
-            future.set_result(answer)
+            future.set_result(result)

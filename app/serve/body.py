@@ -1,4 +1,4 @@
-"""A request's body: read within limits of size and time, into memory only, and taken apart."""
+"""Request bodies: read within limits of size and time, into memory only; multipart parsing."""
 
 import asyncio
 
@@ -14,25 +14,25 @@ PART_HEADER_BYTES = 4096
 
 
 class ClientGoneError(Exception):
-    """The client has closed the connection before its answer was there."""
+    """The client has closed the connection before the response was sent."""
 
 
 class Memory:
-    """Counts the bytes of all bodies that are held, so that many clients cannot fill it.
+    """Counts the bytes of all bodies in memory, so that many clients cannot exhaust it.
 
     Attributes:
-        limit: bytes.
-        held: bytes, now.
+        limit: bytes, at most.
+        held: bytes, at present.
     """
 
     def __init__(self, limit: int):
         self.limit, self.held = limit, 0
 
     def take(self, count: int) -> None:
-        """Counts bytes as held.
+        """Counts `count` more bytes as held.
 
         Raises:
-            ServiceError: busy.
+            ServiceError: busy, beyond the limit.
         """
         if self.held + count > self.limit:
             raise ServiceError("busy", BUSY, f"{self.held} bytes of bodies are in memory")
@@ -43,7 +43,7 @@ BUSY = "Expected fewer requests at a time. Received: more than can be worked on.
 
 
 class Body:
-    """The bytes of one request, counted in `Memory` as long as the context is open."""
+    """The body of one request, counted in `Memory` while the context is open."""
 
     def __init__(self, request: Request, limits: Limits, memory: Memory):
         self._request, self._limits, self._memory = request, limits, memory
@@ -56,11 +56,11 @@ class Body:
         self._memory.held -= self._counted
 
     async def read(self) -> bytes:
-        """All of it.
+        """Reads the whole body.
 
         Raises:
             ServiceError: body_too_large, slow_request or busy.
-            ClientGoneError: what the name says.
+            ClientGoneError: the client has closed the connection.
         """
         limits = self._limits
         declared = self._request.headers.get("content-length", "")
@@ -82,8 +82,8 @@ class Body:
                     chunks.append(chunk)
                     if not message.get("more_body", False):
                         return b"".join(chunks)
-                    more = limits.body_seconds + self._counted / limits.body_rate
-                    deadline.reschedule(start + more)
+                    allowed = limits.body_seconds + self._counted / limits.body_rate
+                    deadline.reschedule(start + allowed)
         except TimeoutError:
             raise ServiceError(
                 "slow_request",
@@ -102,26 +102,24 @@ class Body:
 
 
 def is_multipart(content_type: str | None) -> bool:
-    """Whether the body has parts; any other Content-Type means one raw image."""
+    """Whether the body is multipart/form-data; any other Content-Type means one raw image."""
     return parse_options_header(content_type)[0] == b"multipart/form-data"
 
 
 def split_parts(body: bytes, content_type: str, images: int) -> list[bytes]:
-    """The parts of a multipart/form-data body, in order, whatever they are called.
-
-    Their names, file names and types are not even looked at.
+    """The parts of a multipart/form-data body, in order; field and file names are ignored.
 
     Args:
-        body: all of it.
+        body: the whole body.
         content_type: with the boundary.
-        images: how many parts there may be.
+        images: the largest number of parts.
 
     Raises:
-        ServiceError: bad_request or too_many_images.
+        ServiceError: bad_request or too_many_pictures.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
-        raise _broken("no boundary")
+        raise _malformed("no boundary")
     parts: list[bytearray] = []
     ended = False
 
@@ -149,15 +147,15 @@ def split_parts(body: bytes, content_type: str, images: int) -> list[bytes]:
         parser.write(body)
         parser.finalize()
     except FormParserError as error:
-        raise _broken(str(error)) from None
+        raise _malformed(str(error)) from None
     if not ended:
-        raise _broken("no last boundary")
+        raise _malformed("no last boundary")
     if not parts:
-        raise _broken("no parts")
+        raise _malformed("no parts")
     return [bytes(part) for part in parts]
 
 
-def _broken(detail: str) -> ServiceError:
+def _malformed(detail: str) -> ServiceError:
     return ServiceError(
         "bad_request",
         "Expected multipart/form-data with one picture or several. Received: something that is "

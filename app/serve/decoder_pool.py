@@ -1,4 +1,4 @@
-"""Processes that decode images: stopped when one takes too long, replaced when one dies."""
+"""Pool of decoder processes: killed when one takes too long, replaced when one dies."""
 
 import contextlib
 import json
@@ -13,42 +13,41 @@ from pathlib import Path
 
 import numpy as np
 
-from app.predictor import Prepared
 from app.serve.decoder_process import receive
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
-from common.images import ImageError
+from common.images import ImageError, Prepared
 
 LOG = logging.getLogger("app.serve")
 ROOT = Path(__file__).parents[2]
 
 
-class Decoders:
-    """As many processes as images may be decoded at a time; `prepare` may run in as many threads.
+class DecoderPool:
+    """One process for each image that may be decoded at a time; `prepare` may run in many threads.
 
-    Threads alone would do for good images. But a thread cannot be stopped, and a file of a few
-    kilobytes can keep a decoder busy for minutes, fill the memory, or crash it.
+    Threads alone would be enough for harmless images. But a thread cannot be killed, and a file of
+    a few kilobytes can keep a decoder busy for minutes, exhaust memory or crash it.
     """
 
     def __init__(self, image_size: tuple[int, int], resize: str, max_pixels: int, limits: Limits):
-        """Starts them.
+        """Starts the processes.
 
         Args:
-            image_size: (height, width) in px, of the pixels wanted.
-            resize: how images are brought to that size.
+            image_size: (height, width) in px of the resulting pixels.
+            resize: how images are resized to it: stretch, crop or pad.
             max_pixels: limit on the width x height of an image.
             limits: decoders, decode_seconds, decoder_bytes.
         """
         self._shape = (*image_size, 3)
-        self._words = [*image_size, resize, max_pixels, limits.decoder_bytes]
+        self._arguments = [*image_size, resize, max_pixels, limits.decoder_bytes]
         self._seconds = limits.decode_seconds
         self._free: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         self._all = [self._start() for _ in range(limits.decoders)]
-        for each in self._all:
-            self._free.put(each)
+        for process in self._all:
+            self._free.put(process)
 
     def prepare(self, data: bytes) -> Prepared:
-        """As `Predictor.prepare`, of a file's bytes.
+        """Decodes and resizes a file's bytes, as `images.prepare` does; waits for a free process.
 
         Raises:
             ImageError: the bytes give no usable image.
@@ -68,7 +67,7 @@ class Decoders:
         except (EOFError, OSError) as error:
             LOG.warning("a decoder died: %r", error)
             process = self._replace(process)
-            raise ImageError("truncated", "the decoder died of it") from None
+            raise ImageError("truncated", "the decoder died while decoding it") from None
         finally:
             self._free.put(process)
         if "reason" in header:
@@ -76,28 +75,28 @@ class Decoders:
         return Prepared(np.frombuffer(pixels, np.uint8).reshape(self._shape), header["aspect"])
 
     def close(self) -> None:
-        """Ends the processes, whatever they do."""
-        for each in self._all:
-            each.kill()
+        """Kills the processes."""
+        for process in self._all:
+            process.kill()
 
     def _start(self) -> "_Process":
-        return _Process([str(word) for word in self._words])
+        return _Process([str(argument) for argument in self._arguments])
 
     def _replace(self, process: "_Process") -> "_Process":
         process.kill()
-        new = self._start()
-        self._all[self._all.index(process)] = new
-        return new
+        replacement = self._start()
+        self._all[self._all.index(process)] = replacement
+        return replacement
 
 
 class _Process:
-    def __init__(self, words: list[str]):
-        self.connection, theirs = socket.socketpair()
-        # A session of its own: Ctrl+C shall not end it before the answers that are under way.
-        with theirs:
+    def __init__(self, arguments: list[str]):
+        self.connection, peer = socket.socketpair()
+        # A session of its own, so that Ctrl+C does not end it before pending answers are sent.
+        with peer:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.serve.decoder_process", *words],
-                stdin=theirs,
+                [sys.executable, "-m", "app.serve.decoder_process", *arguments],
+                stdin=peer,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=ROOT,
@@ -106,7 +105,12 @@ class _Process:
             )
 
     def ask(self, data: bytes, seconds: float) -> tuple[dict, bytes]:
-        """Raises TimeoutError, or EOFError or OSError where the process has died."""
+        """Sends a file's bytes and receives header and pixels of the response.
+
+        Raises:
+            TimeoutError: no response within `seconds`.
+            EOFError, OSError: the process has died.
+        """
         self.connection.settimeout(seconds)
         self.connection.sendall(struct.pack("!Q", len(data)) + data)
         (length,) = struct.unpack("!I", receive(self.connection, 4))

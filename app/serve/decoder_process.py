@@ -1,10 +1,10 @@
-"""A decoder in a process of its own: image files in, pixels out. Started by decoders.py.
+"""Decoder process: image files in, pixels out, isolated from the server. See decoder_pool.py.
 
-Whatever a hostile file does to a decoder, it does it here: where memory is limited, from where
-nothing is read or written, and what can be stopped. TensorFlow is not loaded.
+A hostile file can harm only this process, whose memory is limited, which reads and writes no files
+and which can be killed. TensorFlow is not loaded.
 
-Over the socket that stands at file descriptor 0: 8 bytes of length and a file; back, 4 bytes of
-length, JSON and the pixels that it announces.
+Protocol, over the socket at file descriptor 0. Request: 8 bytes of length, then the file. Response:
+4 bytes of length, then JSON, then as many bytes of pixels as the JSON announces.
 """
 
 import contextlib
@@ -15,13 +15,12 @@ import sys
 import traceback
 from pathlib import Path
 
-import numpy as np
+from common.image_formats import FORMATS
+from common.images import ImageError, decode, prepare
 
-from common.images import FORMATS, ImageError, decode, resize
-
-# How files of the formats begin that are let through to Pillow; each of these beginnings is
-# accepted by one of its decoders at most. Fewer than the pipeline takes: no browser shows TIFF or
-# PPM, so that no page would send them, and TIFF's decoder has by far the most ways to be fooled.
+# First bytes, by offset, of the formats that are passed on to Pillow; each is accepted by at most
+# one of its decoders. Fewer formats than the pipeline takes: browsers do not show TIFF or PPM, so
+# that no page would send them, and TIFF's decoder has by far the largest attack surface.
 SERVED = {
     "JPEG": ((0, b"\xff\xd8\xff"),),
     "PNG": ((0, b"\x89PNG\r\n\x1a\n"),),
@@ -30,15 +29,27 @@ SERVED = {
     "BMP": ((0, b"BM"),),
     "AVIF": ((4, b"ftypavif"), (4, b"ftypavis"), (4, b"ftypmif1")),
 }
-_KNOWN = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf")
+_NOT_SERVED = (
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+    b"P1",
+    b"P2",
+    b"P3",
+    b"P4",
+    b"P5",
+    b"P6",
+    b"Pf",
+)
 
-# A progressive JPEG is usually of 10 scans. Each is a pass over the whole image, however few
-# bytes it takes: 6 bytes of a scan cost as much time as its pixels.
+# A progressive JPEG usually has 10 scans. Each is a pass over the whole image, however few bytes
+# it takes: a scan of 6 bytes costs as much time as one with all the pixels.
 MAX_SCANS = 100
 
 
 def check(data: bytes) -> None:
-    """Refuses what shall not come near a decoder.
+    """Refuses files that must not reach a decoder.
 
     Raises:
         ImageError: empty, not_an_image or unsupported_format.
@@ -47,69 +58,67 @@ def check(data: bytes) -> None:
         raise ImageError("empty", "0 bytes")
     for name, beginnings in SERVED.items():
         if any(data[at : at + len(magic)] == magic for at, magic in beginnings):
-            # In a JPEG's compressed data 0xff is always followed by 0: this is a marker.
+            # In a JPEG's compressed data 0xff is always followed by 0, so this is a marker.
             if name == "JPEG" and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
                 raise ImageError("unsupported_format", f"a JPEG of {scans} scans")
             return
-    if data.startswith(_KNOWN):
+    if data.startswith(_NOT_SERVED):
         raise ImageError("unsupported_format", f"begins with {data[:4]!r}")
     try:
-        decode(data[:64], max_pixels=1)  # tells other formats' names from what is no image
+        decode(data[:64], max_pixels=1)  # distinguishes other image formats from other files
     except ImageError as error:
         if error.reason != "too_large":
             raise
     raise ImageError("not_an_image", f"begins with {data[:16]!r}")
 
 
-def prepare(
+def respond(
     data: bytes, image_size: tuple[int, int], how: str, max_pixels: int
-) -> tuple[np.ndarray, float]:
-    """As `Predictor.prepare`: uint8 (height, width, 3), and the whole image's aspect.
+) -> tuple[dict, bytes]:
+    """The response to a file.
 
-    Raises:
-        ImageError: the bytes give no usable image.
+    Args:
+        data: the file's bytes.
+        image_size: (height, width) in px.
+        how: "stretch", "crop" or "pad".
+        max_pixels: limit on width x height.
+
+    Returns:
+        Header and pixels. Header: aspect and number of bytes; or reason, detail and 0 bytes.
     """
-    check(data)
-    decoded = decode(data, max_pixels, image_size)
-    box = decoded.box
-    pixels = np.asarray(resize(decoded.image, image_size, how, box))
-    return pixels, (box[2] - box[0]) / (box[3] - box[1])
-
-
-def answer(data: bytes, *settings) -> tuple[dict, bytes]:
-    """What goes back: aspect and pixels, or reason and detail."""
     try:
-        pixels, aspect = prepare(data, *settings)
+        check(data)
+        pixels, aspect = prepare(data, image_size, how, max_pixels)
         return {"aspect": aspect, "bytes": pixels.nbytes}, pixels.tobytes()
     except ImageError as error:
-        found = error.reason, error.detail
+        reason, detail = error.reason, error.detail
     except MemoryError:
-        found = "too_large", "more memory than a decoder may take"
-    except Exception:  # a decoder that fails in a way of its own does so because of the file
-        found = "truncated", traceback.format_exc()
-    return {"reason": found[0], "detail": found[1], "bytes": 0}, b""
+        reason, detail = "too_large", "more memory than a decoder may take"
+    except Exception:  # an exception that images.decode does not expect is due to the file
+        reason, detail = "truncated", traceback.format_exc()
+    return {"reason": reason, "detail": detail, "bytes": 0}, b""
 
 
 def receive(connection: socket.socket, count: int) -> bytes:
-    """Exactly so many bytes.
+    """Receives exactly `count` bytes.
 
     Raises:
-        EOFError: the other side has gone.
+        EOFError: the peer has closed the connection.
     """
     data = bytearray(count)
     view = memoryview(data)
     while view:
-        got = connection.recv_into(view)
-        if not got:
+        received = connection.recv_into(view)
+        if not received:
             raise EOFError
-        view = view[got:]
+        view = view[received:]
     return bytes(data)
 
 
 def limit_memory(count: int) -> None:
-    """Has allocations fail beyond so many bytes more than this process has now.
+    """Limits memory to `count` bytes more than this process has now; allocations fail beyond.
 
-    Only where there is /proc, that is, on Linux: macOS knows the limit and ignores it.
+    Only on Linux, where there is /proc: macOS accepts the limit and ignores it.
     """
     with contextlib.suppress(ImportError, OSError):
         import resource
@@ -119,7 +128,7 @@ def limit_memory(count: int) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Answers until the other side goes: also if that was killed, no decoder stays behind."""
+    """Responds until the server closes the socket, as the system does if the server is killed."""
     height, width, how, max_pixels, memory = argv
     settings = (int(height), int(width)), how, int(max_pixels)
     with contextlib.suppress(ImageError):
@@ -128,7 +137,7 @@ def main(argv: list[str]) -> None:
     with socket.socket(fileno=0) as connection, contextlib.suppress(EOFError, ConnectionError):
         while True:
             (length,) = struct.unpack("!Q", receive(connection, 8))
-            header, pixels = answer(receive(connection, length), *settings)
+            header, pixels = respond(receive(connection, length), *settings)
             text = json.dumps(header).encode()
             connection.sendall(struct.pack("!I", len(text)) + text + pixels)
 

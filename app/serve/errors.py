@@ -1,4 +1,4 @@
-"""What the service answers when it does not answer: one form, with a code, a text and an id."""
+"""Error responses of the service: codes, statuses, messages, and the entry in the log."""
 
 import json
 import logging
@@ -22,20 +22,49 @@ STATUSES = {
     "unsupported_format": 415,
     "truncated": 422,
     "empty": 422,
+    "unusable_image": 422,
     "internal": 500,
     "busy": 503,
     "timed_out": 504,
 }
-RETRY_SECONDS = 1  # what Retry-After says: the longest queue is worked off in about that
+RETRY_SECONDS = 1  # for Retry-After: in about that time the longest queue is worked off
+
+# For each of `reasons.DECODING`: the code and the message, in which {formats} and {megapixels}
+# stand for what the server accepts.
+IMAGE_ERRORS = {
+    "empty": ("empty", "Expected a picture. Received: 0 bytes. Choose another file."),
+    "not_an_image": (
+        "not_an_image",
+        "Expected a picture ({formats}). Received: something else. Choose another file.",
+    ),
+    "unsupported_format": (
+        "unsupported_format",
+        "Expected a picture as {formats}. Received: another format. Save it as JPEG or PNG.",
+    ),
+    "too_large": (
+        "too_many_pixels",
+        "Expected at most {megapixels:g} megapixels. Received: more. Make it smaller.",
+    ),
+    "truncated": (
+        "truncated",
+        "Expected a whole picture. Received: a damaged one, or only a part of it. "
+        "Copy or save it again.",
+    ),
+}
+# For any other reason, so that a new one is never a fault of the server's.
+OTHER_IMAGE_ERROR = (
+    "unusable_image",
+    "Expected a picture that can be used. Received: one that cannot. Choose another file.",
+)
 
 
 class ServiceError(Exception):
-    """A request that gets no answer.
+    """A request that is answered with an error.
 
     Attributes:
         code: one of STATUSES.
-        message: for the client: what was expected, what was received, how to mend it. Holds
-            nothing of what the client sent.
+        message: for the client: what was expected, what was received, how to mend it. Contains
+            nothing that the client sent.
         detail: for the log.
         headers: of the HTTP response, besides the usual.
     """
@@ -49,56 +78,37 @@ class ServiceError(Exception):
 
     @property
     def status(self) -> int:
-        """Of the HTTP response."""
+        """The HTTP status."""
         return STATUSES[self.code]
 
 
-def of_image(error: ImageError, pixels: int, formats: tuple[str, ...]) -> ServiceError:
-    """The answer to an image that cannot be used.
+def of_image(error: ImageError, max_pixels: int, formats: tuple[str, ...]) -> ServiceError:
+    """The error response to an image that cannot be used.
 
     Args:
-        error: what is wrong with it.
-        pixels: the limit on width x height.
-        formats: what is accepted.
+        error: from decoding it.
+        max_pixels: the limit on width x height.
+        formats: accepted formats.
     """
-    known = ", ".join(formats)
-    code, message = {
-        "empty": ("empty", "Expected a picture. Received: 0 bytes. Choose another file."),
-        "not_an_image": (
-            "not_an_image",
-            f"Expected a picture ({known}). Received: something else. Choose another file.",
-        ),
-        "unsupported_format": (
-            "unsupported_format",
-            f"Expected a picture as {known}. Received: another format. Save it as JPEG or PNG.",
-        ),
-        "too_large": (
-            "too_many_pixels",
-            f"Expected at most {pixels / 1e6:g} megapixels. Received: more. Make it smaller.",
-        ),
-        "truncated": (
-            "truncated",
-            "Expected a whole picture. Received: a damaged one, or only a part of it. "
-            "Copy or save it again.",
-        ),
-    }[error.reason]
-    return ServiceError(code, message, error.detail)
+    code, message = IMAGE_ERRORS.get(error.reason, OTHER_IMAGE_ERROR)
+    limits = {"formats": ", ".join(formats), "megapixels": max_pixels / 1e6}
+    return ServiceError(code, message.format(**limits), error.detail)
 
 
-def report(error: ServiceError, trace: BaseException | None = None) -> dict:
-    """Logs the error under a new id; returns what the client gets, as JSON holds it."""
+def log_error(error: ServiceError, trace: BaseException | None = None) -> dict:
+    """Logs the error under a new id; returns the JSON object for the client, without details."""
     number = secrets.token_hex(4)
-    # ascii(): what a client sent must not write lines of its own into the log.
+    # ascii(), because the detail may hold line breaks that a client sent.
     level = logging.ERROR if error.code == "internal" else logging.INFO
     LOG.log(level, "%s %s %s", number, error.code, ascii(error.detail), exc_info=trace)
     return {"error": {"code": error.code, "message": error.message, "id": number}}
 
 
-def response(
+def error_response(
     error: ServiceError, trace: BaseException | None = None
 ) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of the response to a request that failed; logs it."""
-    body = json.dumps(report(error, trace)).encode()
+    """Body and headers of the HTTP response to a failed request; logs the error."""
+    body = json.dumps(log_error(error, trace)).encode()
     headers = {"content-type": "application/json", **error.headers}
     if error.code == "busy":
         headers["retry-after"] = str(RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Predictions as JSON holds them."""
+"""Predictions as JSON objects of /v1/predict."""
 
 import base64
 import io
@@ -6,40 +6,42 @@ import io
 from app.overlay import layer, whole_heat
 from app.predictor import Prediction
 
-LONG_SIDE = 256  # px, at most: the model's grid is coarse, and a browser enlarges smoothly
+LONG_SIDE = 256  # px of a heat map, at most: the model's grid is coarse, browsers interpolate
 
 
-def item(answer: Prediction, heat_map: str | None) -> dict:
-    """One image's answer.
+def prediction_json(prediction: Prediction, heat_map: str | None) -> dict:
+    """The JSON object of one image's prediction.
 
     Args:
-        answer: the model's.
+        prediction: of the image.
         heat_map: from `heat_url`.
     """
     return {
-        "probabilities": answer.probabilities,
-        "likeliest": answer.likeliest,
-        "confidence": answer.confidence,
-        "decision": answer.decision,
-        "abstained": answer.abstained,
+        "probabilities": prediction.probabilities,
+        "likeliest": prediction.likeliest,
+        "confidence": prediction.confidence,
+        "decision": prediction.decision,
+        "abstained": prediction.abstained,
         "heat_map": heat_map,
     }
 
 
-def heat_url(answer: Prediction, aspect: float, image_size: tuple[int, int], resize: str) -> str:
+def heat_url(
+    prediction: Prediction, aspect: float, image_size: tuple[int, int], resize: str
+) -> str:
     """The heat map over the whole image as a data: URL of an RGBA PNG.
 
     Args:
-        answer: with a heat map.
+        prediction: with a heat map.
         aspect: width / height of the whole image.
         image_size: (height, width) in px of the model's view.
-        resize: how the image was brought to that size.
+        resize: how the image was resized to it: stretch, crop or pad.
     """
     size = (
         max(1, round(LONG_SIDE / max(1, aspect))),
         max(1, round(LONG_SIDE * min(1, aspect))),
     )
     stream = io.BytesIO()
-    image = layer(whole_heat(answer.heat_map, size, image_size, resize))
-    image.save(stream, format="PNG", compress_level=1)  # 6 takes 6 times as long to save a third
+    image = layer(whole_heat(prediction.heat_map, size, image_size, resize))
+    image.save(stream, format="PNG", compress_level=1)  # 6: a third smaller in 6 times the time
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,6 +1,6 @@
-"""The interface's forms, for its description (/openapi.json) and for tests.
+"""JSON schemas of the HTTP API, for /openapi.json and for tests.
 
-Answers are not made through them: checking what the model has just said costs time and finds
+Responses are not built through them: validating the server's own output costs time and finds
 nothing.
 """
 
@@ -8,33 +8,33 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.serve.errors import STATUSES, ServiceError
+from app.serve.errors import STATUSES
 
 Share = Field(ge=0, le=1)
 
 
 class Form(BaseModel):
-    """No other fields than those named."""
+    """An object with exactly the named fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class ErrorBody(Form):
-    """What went wrong."""
+    """An error."""
 
     code: Literal[tuple(STATUSES)]
     message: str = Field(description="expected, received, how to mend it")
-    id: str = Field(pattern="^[0-9a-f]{8}$", description="stands in the server's log")
+    id: str = Field(pattern="^[0-9a-f]{8}$", description="of the entry in the server's log")
 
 
 class Failure(Form):
-    """A request, or one of its images, without an answer."""
+    """The error of a request, or of one of its images."""
 
     error: ErrorBody
 
 
 class Answered(Form):
-    """What the model says of an image."""
+    """The model's prediction for an image."""
 
     probabilities: dict[str, float] = Field(description="by class, in the model's order")
     likeliest: str
@@ -42,19 +42,19 @@ class Answered(Form):
     decision: str | None = Field(description="the class to act on; null: the model abstains")
     abstained: bool
     heat_map: str | None = Field(
-        description="data: URL of an RGBA PNG to lay over the upright picture; null unless asked"
+        description="data: URL of an RGBA PNG to lay over the upright image; null unless requested"
     )
 
 
 class Answers(Form):
-    """Of each image, in order."""
+    """Predictions or errors of the images, in order."""
 
     model: str = Field(pattern="^[0-9a-f]{12}$", description="first digits of its sha256")
     predictions: list[Answered | Failure]
 
 
 class Decision(Form):
-    """decision.json: from which probability on to answer, and what."""
+    """decision.json: threshold and abstention."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     classes: list[str]
@@ -64,22 +64,24 @@ class Decision(Form):
 
 
 class LimitsOfRequests(Form):
-    """How much a request may carry."""
+    """Limits of a request."""
 
     body_bytes: int
-    pictures: int  # the name that the interface has had from the start
+    pictures: int  # images; the name that the API has had from the first release
 
 
 class Measured(Form):
-    """A figure of the test and its 95 % interval."""
+    """A metric of the test split and its 95 % interval."""
 
     value: float | None
     low: float | None
     high: float | None
+    words: str = Field(description="name for people")
+    fraction: bool = Field(description="whether it lies between 0 and 1")
 
 
 class Trained(Form):
-    """Settings of the training."""
+    """Training settings."""
 
     backbone: str | list[str]
     attention: str
@@ -87,7 +89,7 @@ class Trained(Form):
 
 
 class Model(Form):
-    """What answers."""
+    """The served model."""
 
     class_names: list[str]
     image_size: list[int] = Field(min_length=2, max_length=2, description="height, width in px")
@@ -105,41 +107,40 @@ class Model(Form):
 
 
 class Example(Form):
-    """An image of the test."""
+    """An image of the test split."""
 
     url: str
     label: str
 
 
 class Examples(Form):
-    """Images to try; none where there is no data set."""
+    """Images to try; none without a dataset."""
 
     examples: list[Example]
 
 
 class State(Form):
-    """How the server is."""
+    """State of the server."""
 
     status: Literal["ok", "ready"]
 
 
 def failures(*codes: str) -> dict[int, dict]:
-    """FastAPI's `responses` for errors of these codes and for those of every route."""
-    found: dict[int, dict] = {}
+    """FastAPI's `responses` for errors with these codes and for those of every route."""
+    responses: dict[int, dict] = {}
     for code in (*codes, "wrong_host", "internal", "busy"):
-        error = ServiceError(code, "Expected …. Received: …. How to mend it.")
-        entry = found.setdefault(error.status, {"model": Failure, "description": code})
+        entry = responses.setdefault(STATUSES[code], {"model": Failure, "description": code})
         if code not in entry["description"]:
             entry["description"] += f", {code}"
-    found[503]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
-    return found
+    responses[503]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return responses
 
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 PREDICT_BODY = {
     "required": True,
-    "description": "one picture as it is; or multipart/form-data with one or several, whatever "
-    "their fields are called",
+    "description": "one image as it is; or multipart/form-data with one or several images, "
+    "whatever their fields are called",
     "content": {
         "application/octet-stream": _BINARY,
         "image/*": _BINARY,

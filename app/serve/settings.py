@@ -1,4 +1,4 @@
-"""What the service is told at its start; the rest of the package reads it from here."""
+"""Settings and limits of the service, fixed at its start."""
 
 import dataclasses
 import os
@@ -9,27 +9,28 @@ STATIC = Path(__file__).parent / "static"
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How much of anything the service accepts.
+    """The largest amount of each resource that clients may use.
 
     Attributes:
-        body_bytes: of a request's body.
-        body_memory: bytes of all bodies that are being read or worked on.
-        images: in one request.
-        pixels: width x height of an image. Lower than what training takes, and what large phone
-            cameras give: at 50 megapixels a decoder's process took up to 0.6 GB for RGB, 1.0 GB
-            with transparency and 1.4 GB for 16-bit grey (measured), and each core may have one.
-        in_flight: images being decoded, waiting or being looked at; 503 beyond.
-        connections: open at a time; 503 beyond. Well below the 1024 files that a process
-            may usually open.
-        header_bytes: of a request's line and headers.
-        header_seconds: until a request's headers are complete.
-        idle_seconds: that a connection without a request is kept.
-        body_seconds: until a body is complete, prolonged by a second for each `body_rate` bytes.
-        body_rate: bytes/s, the least that a body must come with.
-        work_seconds: until an answer is there; 504 beyond.
-        decode_seconds: for one image; its decoder is stopped then.
-        decoders: images being decoded at a time.
-        decoder_bytes: of memory for each of them, beyond what it needs to start.
+        body_bytes: bytes of a request's body.
+        body_memory: bytes of all bodies in memory.
+        images: images in one request.
+        pixels: width x height of an image. Lower than training's limit, and the resolution of
+            large phone cameras: at 50 megapixels a decoder process took up to 0.6 GB for RGB,
+            1.0 GB with transparency and 1.4 GB for 16-bit grey (measured), and each core may have
+            one.
+        in_flight: images being decoded, waiting or being predicted; 503 beyond.
+        connections: open connections; 503 beyond. Well below the 1024 files that a process may
+            usually open.
+        header_bytes: bytes of a request line and its headers.
+        header_seconds: time until a request's headers are complete.
+        idle_seconds: time that a connection without a request is kept open.
+        body_seconds: time until a body is complete, extended by 1 s for each `body_rate` bytes.
+        body_rate: the lowest rate of a body in bytes/s.
+        work_seconds: time until a response is ready; 504 beyond.
+        decode_seconds: time for one image; then its decoder process is killed.
+        decoders: images decoded at a time.
+        decoder_bytes: memory of each decoder process, beyond what it needs to start.
     """
 
     body_bytes: int = 10_000_000
@@ -51,19 +52,19 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Where the model is, whom to answer and within what limits.
+    """Model, allowed hosts and limits of the service.
 
     Attributes:
         model: the folder with classifier/ and decision.json.
-        allowed_hosts: names by which the service may be called, without port, in lower case; "*"
-            for any.
-        precision: as `Predictor`'s.
-        batch_size: images that are looked at together, at most. More than 8 make answers late
-            and the model no faster: EfficientNet-Lite0 took 22 ms an image one by one, 17 ms in
-            fours, eights or more (2 cores).
-        metrics: metrics/evaluate.json, or None.
-        dataset: data/dataset, for examples, or None.
-        limits: see there.
+        allowed_hosts: host names that requests may carry, without port, in lower case; "*" for
+            any.
+        precision: one of precision.PRECISIONS.
+        batch_size: images predicted together, at most. More than 8 delay responses without making
+            the model faster: EfficientNet-Lite0 took 22 ms per image alone, 17 ms in batches of
+            4, 8 or more (2 cores).
+        metrics: path of metrics/evaluate.json, or None.
+        dataset: data/dataset, for example images, or None.
+        limits: of requests and resources.
     """
 
     model: Path

@@ -1,4 +1,4 @@
-"""What the service counts of itself, for Prometheus. Every label has few values, known before."""
+"""Counters of the service for Prometheus. Every label has few values, known in advance."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-OTHER = "other"  # route of what has none, so that clients cannot make up labels
+OTHER = "other"  # label for paths without a route, so that clients cannot create labels
 
 
 class Telemetry:
-    """Counters in a registry of their own: two applications in one process do not meet."""
+    """Counters in a registry of their own, so that several applications fit in one process.
+
+    The names say "pictures", as they have from the first release.
+    """
 
     def __init__(self, class_names: list[str]):
         self.registry = registry = CollectorRegistry()
@@ -27,38 +30,38 @@ class Telemetry:
             registry=registry,
         )
         self.rejected = Counter(
-            "classifier_rejected", "Requests and pictures refused", ["code"], registry=registry
+            "classifier_rejected", "Requests and images refused", ["code"], registry=registry
         )
         self.images = Counter(
-            "classifier_pictures", "Pictures by decision", ["decision"], registry=registry
+            "classifier_pictures", "Images by decision", ["decision"], registry=registry
         )
-        for name in [*class_names, "abstained"]:  # shown as 0 before the first of them
+        for name in [*class_names, "abstained"]:  # shown as 0 until the first is counted
             self.images.labels(name)
         self.batches = Histogram(
             "classifier_batch_pictures",
-            "Pictures that the model looked at together",
+            "Images predicted together",
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=registry,
         )
         self.inference = Histogram(
-            "classifier_inference_seconds", "Of a batch", buckets=SECONDS, registry=registry
+            "classifier_inference_seconds", "Per batch", buckets=SECONDS, registry=registry
         )
         self.decoding = Histogram(
-            "classifier_decode_seconds", "Of a picture", buckets=SECONDS, registry=registry
+            "classifier_decode_seconds", "Per image", buckets=SECONDS, registry=registry
         )
         self.cut = Counter(
-            "classifier_abandoned", "Requests whose client had gone", registry=registry
+            "classifier_abandoned", "Requests whose client disconnected", registry=registry
         )
 
     def gauge(self, name: str, text: str, function: Callable[[], float]) -> None:
-        """Adds a number that is looked up whenever somebody asks."""
+        """Adds a number that is computed whenever the metrics are requested."""
         Gauge(f"classifier_{name}", text, registry=self.registry).set_function(function)
 
     def batch(self, count: int, seconds: float) -> None:
-        """Counts a batch; for `Batcher`'s observe."""
+        """Counts a batch; passed to `Batcher` as `observe`."""
         self.batches.observe(count)
         self.inference.observe(seconds)
 
     def text(self) -> bytes:
-        """All of it in Prometheus's format."""
+        """All counters in Prometheus's text format."""
         return generate_latest(self.registry)

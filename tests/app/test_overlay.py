@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.overlay import laid_over, layer, whole_heat
+from app.overlay import blend, layer, whole_heat
 
 LEFT = np.array([[1.0, 0.0]], np.float32)  # hot in the left half of the view
 
@@ -48,7 +48,7 @@ def test_heat_stays_within_its_range(how):
 def test_where_there_is_no_heat_the_image_shows():
     image = Image.new("RGB", (40, 20), (10, 200, 30))
     heat = whole_heat(LEFT, (20, 40), (40, 40), "stretch")
-    found = np.asarray(laid_over(image, heat))
+    found = np.asarray(blend(image, heat))
     np.testing.assert_array_equal(found[:, 39], np.full((20, 3), (10, 200, 30)))
     assert (found[:, 0] != found[:, 39]).any(axis=1).all()
     alone = np.asarray(layer(heat))

@@ -136,7 +136,7 @@ def test_a_stream_goes_on_past_what_cannot_be_used_and_reads_ahead_little(predic
 
 
 @pytest.mark.parametrize(
-    "picture, expected",
+    "image, expected",
     [
         (np.zeros((4, 4, 2), np.uint8), r"Expected an array .* Received: shape \(4, 4, 2\), uint8"),
         (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.images import ImageError, decode, decode_png, encode_png, load_pixels, resize, to_rgb
+from common.images import (
+    ImageError,
+    decode,
+    decode_png,
+    encode_png,
+    load_pixels,
+    prepare,
+    resize,
+    to_rgb,
+)
+from common.reasons import DECODING, REASONS
 from tests.helpers.pipeline import image_bytes, make_image
 
 LIMIT = 10_000_000
@@ -137,6 +147,20 @@ def test_float_images_are_stretched_over_their_range():
     assert [pixel(grey, at)[0] for at in ((0, 0), (1, 0), (0, 1))] == [0, 128, 255]
 
 
+def test_a_reason_without_words_is_refused():
+    for reason in REASONS:
+        assert str(ImageError(reason, "detail")) == f"{reason}: detail"
+    with pytest.raises(ValueError, match="reason='mouldy'"):
+        ImageError("mouldy", "detail")
+
+
+def test_every_reason_that_decoding_gives_is_listed():
+    assert set(DECODING) <= set(REASONS)
+    image = image_bytes(make_image(1))
+    reasons = {reason_of(data) for data in (b"", b"<html>", b"8BPS\0\1" + bytes(40), image[:200])}
+    assert reasons | {reason_of(image, max_pixels=60 * 48 - 1)} == set(DECODING)
+
+
 def test_resize_stretches_crops_or_pads():
     image = Image.new("RGB", (40, 20), "red")
     image.paste("blue", (20, 0, 40, 20))
@@ -178,8 +202,23 @@ def load_full(data, image_size, how="stretch"):
 def test_load_pixels_is_decode_then_resize(size, encoding):
     """To the bit, wherever there is no JPEG of four times the size, which would be reduced."""
     data = image_bytes(make_image(4, size), encoding)
-    found = load_pixels(data, (32, 24), "stretch", LIMIT)
-    assert found.tobytes() == load_full(data, (32, 24)).tobytes()
+    pixels = load_pixels(data, (32, 24), "stretch", LIMIT)
+    assert pixels.tobytes() == load_full(data, (32, 24)).tobytes()
+    prepared = prepare(data, (32, 24), "stretch", LIMIT)
+    assert prepared.pixels.dtype == np.uint8
+    np.testing.assert_array_equal(prepared.pixels, np.asarray(pixels))
+
+
+def test_the_aspect_is_that_of_the_upright_file():
+    """Also where a JPEG is reduced: 1017 px are 127.125 of 128 px at an eighth."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    for encoding in ("PNG", "JPEG"):
+        data = image_bytes(make_image(5, (1017, 1209)), encoding, exif=exif)
+        for how in ("stretch", "crop", "pad"):
+            prepared = prepare(data, (60, 40), how, 10**7)
+            assert prepared.aspect == 1209 / 1017
+            assert prepared.pixels.shape == (60, 40, 3)
 
 
 @pytest.mark.parametrize(

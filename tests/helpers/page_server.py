@@ -8,8 +8,8 @@ import threading
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from app.serve import running
 from app.serve.application import create_app
+from app.serve.server import Server, listen, url_of
 from app.serve.settings import Settings
 from tests.helpers.browser import BROWSER
 
@@ -43,10 +43,10 @@ class Service:
         self.port = 0
 
     def start(self) -> None:
-        listener = running.listen("127.0.0.1", self.port)
-        self.url = running.url_of(listener)
+        listener = listen("127.0.0.1", self.port)
+        self.url = url_of(listener)
         self.port = listener.getsockname()[1]
-        self.server = running.Server(create_app(self.settings), self.settings.limits)
+        self.server = Server(create_app(self.settings), self.settings.limits)
         self.thread = threading.Thread(target=self.server.run, args=[[listener]], daemon=True)
         self.thread.start()
 

@@ -7,7 +7,7 @@ import time
 import httpx
 
 from app.serve.application import create_app
-from app.serve.running import Server, listen
+from app.serve.server import Server, listen
 from app.serve.settings import Limits, Settings
 
 MULTIPART = "multipart/form-data; boundary=XX"

@@ -3,16 +3,7 @@
 import { bar, find, make } from "./dom.js";
 import { count, either, percent, quoted, size } from "./text.js";
 
-// Plain readings of the metrics' names, as in the report.
-const NAMES = {
-  accuracy: "Accuracy", balanced_accuracy: "Balanced accuracy", f1_macro: "F1, macro",
-  roc_auc: "ROC area", f1_weighted: "F1, weighted", precision_macro: "Precision, macro",
-  recall_macro: "Recall, macro", pr_auc: "PR area (average precision)",
-  mcc: "Matthews correlation", brier: "Brier score", ece: "Expected calibration error",
-  loss: "Loss (nats)", pr_auc_micro: "PR area, micro", roc_auc_micro: "ROC area, micro",
-};
 const FEW = 4; // class names that fit into a sentence
-const BELOW_1 = ["loss", "mcc"]; // not shares: no bar
 
 /** Shows the model. */
 export function showModel(model) {
@@ -61,17 +52,13 @@ function rule({ class_names: names, decision, calibrated }) {
 
 function numbers(metrics) {
   if (!metrics) return null;
-  const order = Object.keys(NAMES);
-  const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
-  const shown = Object.entries(metrics)
-    .filter(([name, number]) => name !== "n_examples" && number?.value !== undefined)
-    .sort(([a], [b]) => place(a) - place(b));
-  const n = metrics.n_examples?.value ?? metrics.n_examples;
-  const rows = shown.map(([name, { value, low, high }]) => {
-    const spans = low !== null && low !== undefined && value !== null;
-    const drawn = spans && !BELOW_1.includes(name) && high <= 1;
+  const { n_examples: examples, ...scores } = metrics;
+  const n = examples?.value;
+  const rows = Object.values(scores).map(({ words, value, low, high, fraction }) => {
+    const spans = low !== null && value !== null;
+    const drawn = spans && fraction;
     return make("tr", {},
-      make("th", { scope: "row", text: NAMES[name] ?? name.replaceAll("_", " ") }),
+      make("th", { scope: "row", text: words }),
       make("td", { class: "n", text: value === null ? "–" : value.toFixed(3) }),
       make("td", { class: "n soft", text: spans ? `${low.toFixed(3)} – ${high.toFixed(3)}` : "–" }),
       make("td", { class: "draw" }, drawn ? bar(value, { mark: value, from: low, to: high }) : null));

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.export import __main__ as export
-from app.export import checking, formats, samples
+from app.export import comparison, formats, samples
 from common.errors import StageError
 from common.files import sha256_of
 from common.tables import Dataset
@@ -106,7 +106,7 @@ def test_int8_is_smaller_and_its_loss_is_measured(exported, whole_run, classifie
     small, large = (exported / name / "export.json" for name in ("tflite_int8", "tflite"))
     small, large = json.loads(small.read_text()), json.loads(large.read_text())
     assert small["bytes"] < 0.4 * large["bytes"]
-    split = samples.dataset_images(whole_run.path("dataset"), classifier, None)
+    split = samples.dataset_samples(whole_run.path("dataset"), classifier, None)
     ask = formats.open_tflite(exported / "tflite_int8" / "model_int8.tflite")
     asked = np.stack(list(split.read())).astype(np.float32)
     expected, found = classifier.model(asked, training=False).numpy(), ask(asked)
@@ -117,7 +117,7 @@ def test_int8_is_smaller_and_its_loss_is_measured(exported, whole_run, classifie
     assert 1e-4 < difference.max() == pytest.approx(check["largest_difference"], abs=1e-6)
     assert check["accuracy_keras"] == (expected.argmax(axis=1) == split.label).mean()
     assert check["accuracy_export"] == (found.argmax(axis=1) == split.label).mean()
-    assert check["mean_difference"] <= check["bound_of_mean"] == checking.INT8_BOUND
+    assert check["mean_difference"] <= check["bound_of_mean"] == comparison.INT8_BOUND
 
 
 def test_a_quantised_model_over_the_bound_is_refused_and_the_old_export_stays(
@@ -134,37 +134,37 @@ def test_a_quantised_model_over_the_bound_is_refused_and_the_old_export_stays(
 def test_a_file_of_other_weights_is_refused(whole_run, exported, classifier):
     other = keras.models.clone_model(classifier.head)  # the same layers, untrained
     wrong = keras.Model(classifier.model.input, other(classifier.backbone(classifier.model.input)))
-    split = samples.dataset_images(whole_run.path("dataset"), classifier, None)
+    split = samples.dataset_samples(whole_run.path("dataset"), classifier, None)
     ask = formats.open_onnx(exported / "onnx" / "model.onnx")
-    right = checking.compare(classifier.model, ask, split, "right")
-    checking.require_close(right, "onnx")
+    right = comparison.compare(classifier.model, ask, split, "right")
+    comparison.require_close(right, "onnx")
     with pytest.raises(StageError, match=r"onnx export within 0\.001 .* Nothing was written"):
-        checking.require_close(checking.compare(wrong, ask, split, "wrong"), "onnx")
+        comparison.require_close(comparison.compare(wrong, ask, split, "wrong"), "onnx")
 
 
 def test_a_comparison_counts_what_it_says():
     """Worked out by hand: two images of three turn, one of them from right to wrong."""
     answers = {0: [0.9, 0.1], 1: [0.4, 0.6], 2: [0.5, 0.5]}
     shown = [np.full((2, 2, 3), value, np.uint8) for value in answers]
-    given = samples.Images("hand", 3, np.array([0, 1, 0]), lambda: iter(shown))
+    given = samples.Samples("hand", 3, np.array([0, 1, 0]), lambda: iter(shown))
 
     def table(rows):
         return lambda pixels, **_: np.array([rows[int(each[0, 0, 0])] for each in pixels])
 
     changed = {0: [0.7, 0.3], 1: [0.6, 0.4], 2: [0.4, 0.6]}
-    found = checking.compare(table(answers), table(changed), given, "")
+    found = comparison.compare(table(answers), table(changed), given, "")
     assert found.images == 3
     assert found.largest_difference == pytest.approx(0.2)
     assert found.mean_difference == pytest.approx(0.5 / 3)
     assert found.agreement == pytest.approx(1 / 3)
     assert (found.accuracy_keras, found.accuracy_export) == (1.0, pytest.approx(1 / 3))
-    broken = checking.compare(table(answers), table(changed | {2: [np.nan, 1]}), given, "")
+    broken = comparison.compare(table(answers), table(changed | {2: [np.nan, 1]}), given, "")
     with pytest.raises(StageError, match="nan"):
-        checking.require_close(broken, "onnx")
+        comparison.require_close(broken, "onnx")
     with pytest.raises(StageError, match="nan"):
-        checking.require_close_in_the_mean(broken, "tflite_int8", 1)
+        comparison.require_close_in_the_mean(broken, "tflite_int8", 1)
     with pytest.raises(StageError, match=r"shape \(1, 2\).*Received: \(1, 3\)"):
-        checking.compare(table(answers), table({0: [1, 0, 0]}), given, "")
+        comparison.compare(table(answers), table({0: [1, 0, 0]}), given, "")
 
 
 @pytest.mark.parametrize("package", ["onnx", "tf2onnx", "onnxruntime", "openvino"])
@@ -214,10 +214,10 @@ def test_flags_that_do_not_go_together_are_refused(words, message):
 def test_a_dataset_of_other_classes_is_refused(whole_run, classifier):
     other = classifier.__class__(**(vars(classifier) | {"class_names": ["cat", "dog", "emu"]}))
     with pytest.raises(StageError, match=r"model's classes.*emu.*Received.*owl"):
-        samples.dataset_images(whole_run.path("dataset"), other, None)
+        samples.dataset_samples(whole_run.path("dataset"), other, None)
     larger = classifier.__class__(**(vars(classifier) | {"image_size": (65, 64)}))
     with pytest.raises(StageError, match=r"\(65, 64\).*Received: \(64, 64\)"):
-        samples.dataset_images(whole_run.path("dataset"), larger, None)
+        samples.dataset_samples(whole_run.path("dataset"), larger, None)
 
 
 def test_images_are_spread_evenly():
@@ -229,16 +229,16 @@ def test_images_are_spread_evenly():
 
 def test_the_calibration_set_is_stratified(whole_run, classifier, monkeypatch):
     monkeypatch.setattr(samples, "CALIBRATION", 15)
-    found = samples.calibration_images(whole_run.path("dataset"), classifier)
+    found = samples.calibration_samples(whole_run.path("dataset"), classifier)
     assert np.bincount(found.label).tolist() == [5, 5, 5]
     assert found.n == len(list(found.read())) == 15
-    again = samples.calibration_images(whole_run.path("dataset"), classifier)
+    again = samples.calibration_samples(whole_run.path("dataset"), classifier)
     for one, two in zip(found.read(), again.read(), strict=True):
         np.testing.assert_array_equal(one, two)
 
 
 def test_the_first_batch_is_one_image_and_the_last_what_is_left():
     shown = [np.full((1, 1, 3), value, np.uint8) for value in range(70)]
-    batches = list(samples.Images("", 70, None, lambda: iter(shown)).batches())
+    batches = list(samples.Samples("", 70, None, lambda: iter(shown)).batches())
     assert [len(batch) for batch in batches] == [1, 32, 32, 5]
     assert np.concatenate(batches)[:, 0, 0, 0].tolist() == list(range(70))

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from app.predict import __main__ as predict
-from app.predict.listing import Bad, Found
-from app.predict.stream import answers
-from app.predictor import PRECISIONS, Predictor
+from app.predict.inputs import ImageInput, Unusable
+from app.predict.stream import predictions
+from app.predictor import Predictor
 from common import tables
 from common.errors import StageError
 from tests.helpers.pipeline import COLOURS, ROOT, image_bytes, make_image
@@ -74,7 +74,7 @@ def test_a_folder_is_answered_in_a_table_and_bad_files_are_listed_at_the_end(
     status, out, err = asked(capsys, models, "set")
     expected = predictor.predict(GOOD)
     assert status == 1
-    assert out[0] == "picture\tdecision\tconfidence\tprobabilities"
+    assert out[0] == "image\tdecision\tconfidence\tprobabilities"
     rows = [line.split("\t") for line in out[1:]]
     assert [row[0] for row in rows] == GOOD
     assert [row[1] for row in rows] == [each.decision or "(unsure)" for each in expected]
@@ -82,8 +82,8 @@ def test_a_folder_is_answered_in_a_table_and_bad_files_are_listed_at_the_end(
     assert err[0] == "2 could not be answered:"
     assert err[1].startswith("  set/cut.jpg: truncated: ")
     assert err[2] == "  set/page.jpg: not_an_image: begins with b'<!DOCTYPE html> '"
-    assert err[3].startswith("predict: 7 pictures answered: ")
-    assert err[3].endswith("; 2 bad; 1 no picture and passed over")
+    assert err[3].startswith("predict: 7 images answered: ")
+    assert err[3].endswith("; 2 bad; 1 not an image and passed over")
     assert len(err) == 4
 
 
@@ -168,13 +168,13 @@ def test_what_is_unsure_is_told_as_such(capsys, models, here):
     (copied / "decision.json").write_text(json.dumps(rules | {"classes": NAMES, "rule": "x"}))
     _, out, err = asked(capsys, copied, "set/cat")
     assert [line.split("\t")[1] for line in out[1:]] == ["(unsure)", "(unsure)"]
-    assert err == ["predict: 2 pictures answered: 2 unsure"]
+    assert err == ["predict: 2 images answered: 2 unsure"]
     asked(capsys, copied, "set/cat", "--sort-into", "out", "--csv", "o.csv", "--heatmaps", "heat")
     assert sorted(map(str, Path("out").rglob("*.png"))) == ["out/unsure/0.png", "out/unsure/3.png"]
     assert Path("o.csv").read_text().splitlines()[1].startswith("set/cat/0.png,,")
 
 
-def test_a_image_may_come_by_the_standard_input(capsys, models, here, monkeypatch, predictor):
+def test_an_image_may_come_by_the_standard_input(capsys, models, here, monkeypatch, predictor):
     data = Path("set/cat/0.png").read_bytes()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     status, out, _ = asked(capsys, models, "-", "--json", "--heatmaps", "heat")
@@ -193,12 +193,12 @@ def test_the_listing_runs_ahead_of_the_answers_by_little_however_many_there_are(
         nonlocal listed
         for listed in itertools.count(1):
             name = str(listed - 1)
-            yield Bad(name, "x", "y") if listed % 5 == 1 else Found(name, "", one)
+            yield Unusable(name, "x", "y") if listed % 5 == 1 else ImageInput(name, "", one)
 
-    found = answers(endless(), predictor.stream)
+    found = predictions(endless(), predictor.stream)
     for number, (item, answer) in zip(range(400), found, strict=False):
         assert item.name == str(number)
-        assert isinstance(item, Bad) == (answer is None) == (number % 5 == 0)
+        assert isinstance(item, Unusable) == (answer is None) == (number % 5 == 0)
         ahead = max(ahead, listed - number)
     # A batch of 4, and four images for each thread that decodes; every fifth is none.
     assert ahead < 1.25 * (4 + 4 * os.cpu_count()) + 3
@@ -213,8 +213,8 @@ def test_the_listing_runs_ahead_of_the_answers_by_little_however_many_there_are(
         (["set", "--csv", "set"], "a file for --csv. Received: set"),
         (["set", "--csv", "/dev/null"], "a file for --csv. Received: /dev/null"),
         (["set/portrait", "--csv", "set/../set/portrait"], "a file of its own"),
-        (["set", "--csv", "set/cat/0.png"], "set/cat/0.png, which is a picture"),
-        (["set/cat/*.png", "--csv", "set/portrait"], "set/portrait, which is a picture"),
+        (["set", "--csv", "set/cat/0.png"], "set/cat/0.png, which is an image"),
+        (["set/cat/*.png", "--csv", "set/portrait"], "set/portrait, which is an image"),
         (["set", "--csv", "set/portrait/out.csv"], "to write set/portrait/out.csv"),
         (["set", "--sort-into", "README/x"], "to write README/x"),
         (["set", "--model", "nothing"], "a trained model in nothing"),
@@ -237,10 +237,6 @@ def test_wrong_usage_has_a_status_of_its_own(capsys, words):
     with pytest.raises(SystemExit) as error:
         predict.main(words)
     assert error.value.code == 2
-
-
-def test_precisions_are_the_predictors():
-    assert predict.PRECISIONS == PRECISIONS
 
 
 def test_help_and_mistakes_do_not_wait_for_tensorflow(here):

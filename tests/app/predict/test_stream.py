@@ -1,9 +1,9 @@
-"""Answers in the order of their files, and the account at the end."""
+"""Predictions in the order of their files, with errors among them."""
 
 import itertools
 
-from app.predict.listing import Bad, Found, PassedOver
-from app.predict.stream import Report, answers
+from app.predict.inputs import ImageInput, Unusable
+from app.predict.stream import predictions, up_to_first_image, write_or_unusable
 from common.images import ImageError
 
 
@@ -15,43 +15,39 @@ def test_answers_bad_files_and_failures_come_in_the_order_of_the_files():
             for data in batch:
                 yield data, ImageError("empty", "0 bytes") if data == b"" else data.decode()
 
-    bad = Bad("b", "missing", "no such file")
-    items = [bad, Found("1", "", b"one"), bad, bad, Found("2", "", b""), Found("3", "", b"three")]
-    assert list(answers([*items, bad], stream)) == [
-        *((bad, None), (items[1], "one"), (bad, None), (bad, None)),
-        *((Bad("2", "empty", "0 bytes"), None), (items[5], "three"), (bad, None)),
+    bad = Unusable("b", "missing", "no such file")
+    items = [
+        bad,
+        ImageInput("1", "", b"one"),
+        bad,
+        bad,
+        ImageInput("2", "", b""),
+        ImageInput("3", "", b"three"),
     ]
-    assert list(answers([bad], stream)) == [(bad, None)]
+    assert list(predictions([*items, bad], stream)) == [
+        *((bad, None), (items[1], "one"), (bad, None), (bad, None)),
+        *((Unusable("2", "empty", "0 bytes"), None), (items[5], "three"), (bad, None)),
+    ]
+    assert list(predictions([bad], stream)) == [(bad, None)]
 
 
-def test_the_last_line_counts_everything(capsys):
-    report = Report()
-    report.decided.update({name: 10 - i for i, name in enumerate("abcdefgh")} | {None: 1200})
-    over = report.without_passed_over([PassedOver("x"), Found("1", "/1"), PassedOver("y")])
-    assert [item.name for item in over] == ["1"]
-    assert report.close(["table in out.csv"]) == 0
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err == (
-        "predict: 1,252 pictures answered: 10 a, 9 b, 8 c, 7 d, 6 e, 5 f, 7 of 2 other classes, "
-        "1,200 unsure; 2 no picture and passed over; table in out.csv\n"
-    )
+def test_what_cannot_be_read_again_is_unusable():
+    item = ImageInput("1", "", b"one")
+
+    def gone(item, prediction):
+        raise FileNotFoundError
+
+    written = []
+    assert write_or_unusable(lambda *pair: written.append(pair), (item, "one")) == (item, "one")
+    assert written == [(item, "one")]
+    expected = Unusable("1", "missing", "no such file or folder"), None
+    assert write_or_unusable(gone, (item, "one")) == expected
+    assert write_or_unusable(gone, expected) == expected  # without a prediction nothing is written
 
 
-def test_bad_files_are_listed_however_many_and_cannot_steer_the_terminal(capsys):
-    report = Report()
-    for number in range(30_000):  # more than is kept in memory
-        report.add_bad(Bad(f"picture {number}\x1b[2J", "truncated", "a\nb"))
-    assert report.close([]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "30,000 could not be answered:"
-    assert lines[-2] == "  picture 29999\\x1b[2J: truncated: a\\nb"
-    assert lines[-1] == "predict: 0 pictures answered; 30,000 bad"
-    assert len(lines) == 30_002
-
-
-def test_one_image_is_one_image(capsys):
-    report = Report()
-    report.decided["cat"] += 1
-    assert report.close([]) == 0
-    assert capsys.readouterr().err == "predict: 1 picture answered: 1 cat\n"
+def test_the_first_image_ends_what_is_taken_before_the_model_is_opened():
+    bad, image = Unusable("b", "missing", ""), ImageInput("1", "", b"one")
+    inputs = iter([bad, image, bad])
+    assert up_to_first_image(inputs) == [bad, image]
+    assert up_to_first_image(inputs) == [bad]
+    assert up_to_first_image(inputs) == []

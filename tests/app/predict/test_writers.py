@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.predict import writers
-from app.predict.listing import Bad, Found
+from app.predict.inputs import ImageInput, Unusable
 from app.predictor import Prediction
 from common.errors import StageError
 
@@ -26,7 +26,7 @@ def table(width, answers, names=("ad", "other")) -> list[str]:
     lines = []
     told = writers.Table(names, width, lines.append)
     for path, each in answers.items():
-        told.take(Found(path, f"/{path}"), each)
+        told.write(ImageInput(path, f"/{path}"), each)
     return lines
 
 
@@ -37,7 +37,7 @@ def test_a_table_on_a_terminal_stands_in_columns():
         "a/folder/of/a/very/long/name/3.png": answer(ad=0.0, other=1.0),
     }
     assert table(70, answers) == [
-        "picture                    decision  confidence  probabilities",
+        "image                      decision  confidence  probabilities",
         "set/1.png                  ad             0.900  ad 0.900, other 0.100",
         "set/2.png                  (unsure)       0.562  other 0.562, ad 0.438",
         "…f/a/very/long/name/3.png  other          1.000  other 1.000, ad 0.000",
@@ -47,7 +47,7 @@ def test_a_table_on_a_terminal_stands_in_columns():
 def test_a_table_that_is_no_terminals_is_separated_by_tabs_and_cuts_nothing():
     lines = table(None, {"a" * 300 + "\t.png": answer(ad=0.25, other=0.75)})
     assert lines == [
-        "picture\tdecision\tconfidence\tprobabilities",
+        "image\tdecision\tconfidence\tprobabilities",
         "a" * 300 + "\\t.png\tother\t0.750\tother 0.750, ad 0.250",
     ]
 
@@ -72,7 +72,7 @@ def test_lines_never_do_more_than_fill_the_terminal(width, path, names):
 
 
 def test_names_cannot_steer_the_terminal():
-    assert writers.shown("a\x1b[31m\n\u202eé犬") == "a\\x1b[31m\\n\\u202eé犬"
+    assert writers.escaped("a\x1b[31m\n\u202eé犬") == "a\\x1b[31m\\n\\u202eé犬"
 
 
 def test_wide_letters_take_two_columns():
@@ -84,8 +84,8 @@ def test_wide_letters_take_two_columns():
 def test_json_lines_are_objects_that_can_be_read_back():
     lines = []
     told = writers.JsonLines(lines.append)
-    told.take(Found('a"\n.png', "/a"), answer(ad=0.25, other=0.75, abstained=True))
-    told.bad(Bad("b.png", "empty", "0 bytes"))
+    told.write(ImageInput('a"\n.png', "/a"), answer(ad=0.25, other=0.75, abstained=True))
+    told.write_unusable(Unusable("b.png", "empty", "0 bytes"))
     assert [json.loads(line) for line in lines] == [
         {
             "path": 'a"\n.png',
@@ -104,14 +104,14 @@ def test_json_lines_are_objects_that_can_be_read_back():
 def test_json_is_ascii_where_stdout_is_not_utf_8(monkeypatch, encoding, expected):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
     lines = []
-    writers.JsonLines(lines.append).bad(Bad("é", "empty", ""))
+    writers.JsonLines(lines.append).write_unusable(Unusable("é", "empty", ""))
     assert f'"{expected}"' in lines[0]
 
 
 def test_letters_that_stdout_has_not_are_written_out(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    writers.on_stdout(print)("é")
+    writers.stdout_writer(print)("é")
     assert stream.buffer.getvalue() == b"\\xe9\n"
 
 
@@ -119,7 +119,7 @@ def test_a_full_disk_behind_stdout_is_an_error_with_a_message(monkeypatch):
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         with pytest.raises(StageError, match=r"the standard output\. Received: No space left"):
-            writers.on_stdout(print)("a line")
+            writers.stdout_writer(print)("a line")
         full.flush()  # as Python does at its end: not an error a second time
 
 
@@ -129,7 +129,7 @@ def test_a_reader_that_goes_away_is_no_error(monkeypatch):
     with os.fdopen(write, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
         with pytest.raises(BrokenPipeError):
-            writers.on_stdout(print)("a line")
+            writers.stdout_writer(print)("a line")
         pipe.flush()
 
 
@@ -138,8 +138,8 @@ def test_csv_has_a_row_for_each_answer(tmp_path):
     with writers.opened_csv(path) as stream:
         rows = writers.CsvRows(path, stream, ["a,d", "other"])
         assert not path.exists()
-        rows.take(Found('x,"\n.png', "/x"), answer(**{"a,d": 0.25, "other": 0.75}))
-        rows.take(Found("y.png", "/y"), answer(abstained=True, **{"a,d": 0.5, "other": 0.5}))
+        rows.write(ImageInput('x,"\n.png', "/x"), answer(**{"a,d": 0.25, "other": 0.75}))
+        rows.write(ImageInput("y.png", "/y"), answer(abstained=True, **{"a,d": 0.5, "other": 0.5}))
     with path.open(newline="", encoding="utf-8") as stream:
         heading, *found = csv.reader(stream)
     assert heading == [

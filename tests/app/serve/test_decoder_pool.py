@@ -1,4 +1,4 @@
-"""Decoders in processes: equal to the predictor's own, and not to be brought down by an image."""
+"""Decoder processes: equal to the predictor's own decoding, and safe from hostile images."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.predictor import Predictor
 from app.serve import decoder_process
-from app.serve.decoder_pool import Decoders
+from app.serve.decoder_pool import DecoderPool
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
 from common.images import ImageError
@@ -28,7 +28,7 @@ GOOD = image_bytes(make_image(3, (90, 60), "red"))
 @pytest.fixture(scope="module")
 def decoders():
     limits = Limits(decoders=1, decode_seconds=5, decoder_bytes=300_000_000)
-    opened = Decoders(SIZE, "crop", 50_000_000, limits)
+    opened = DecoderPool(SIZE, "crop", 50_000_000, limits)
     yield opened
     opened.close()
 
@@ -112,7 +112,7 @@ def test_of_data_that_unpacks_to_more_than_the_image_only_the_image_is_read(deco
     assert time.monotonic() - start < 1
 
 
-def test_a_image_that_needs_too_much_memory_is_refused(decoders):
+def test_an_image_that_needs_too_much_memory_is_refused(decoders):
     image = io.BytesIO()
     Image.new("LA", (7000, 7000)).save(image, "PNG")  # 98 MB, and four copies of twice that
     before = process(decoders).pid
@@ -121,11 +121,11 @@ def test_a_image_that_needs_too_much_memory_is_refused(decoders):
     assert (caught.value.reason, process(decoders).pid) == ("too_large", before)
 
 
-def test_a_image_that_takes_too_long_is_stopped():
+def test_an_image_that_takes_too_long_is_stopped():
     image = io.BytesIO()
     Image.new("RGB", (7000, 7000)).save(image, "PNG")
     limits = Limits(decoders=1, decode_seconds=0.1)
-    slow = Decoders(SIZE, "stretch", 10**8, limits)
+    slow = DecoderPool(SIZE, "stretch", 10**8, limits)
     before = process(slow)
     with pytest.raises(ServiceError) as caught:
         slow.prepare(image.getvalue())
@@ -143,7 +143,7 @@ def test_a_decoder_that_dies_costs_one_image(decoders):
 
 
 def test_no_decoder_outlives_the_server():
-    other = Decoders(SIZE, "stretch", 10**8, Limits(decoders=1))
+    other = DecoderPool(SIZE, "stretch", 10**8, Limits(decoders=1))
     other.prepare(GOOD)
     child = process(other)
     other._all[0].connection.close()  # as the system does when the server is killed

@@ -74,7 +74,7 @@ def test_files_and_folders_are_dropped_from_the_desktop(page, tmp_path):
     assert page.locator(".card h3").all_inner_texts() == ["a.png", "b.png", "c.png"]
 
 
-def test_a_image_is_pasted_with_the_keyboard(page, server):
+def test_an_image_is_pasted_with_the_keyboard(page, server):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     page.evaluate(
         """async () => {
@@ -219,7 +219,7 @@ def test_thresholds_and_abstention_are_put_in_words(browser, server, rule, share
         assert mark == f"{100 * (RULE | rule)['threshold']:g}%"
 
 
-def test_a_image_that_the_browser_cannot_show_is_answered_all_the_same(browser, server):
+def test_an_image_that_the_browser_cannot_show_is_answered_all_the_same(browser, server):
     heat = image_bytes(Image.new("RGBA", (40, 20), "red"))
     data = "data:image/png;base64," + base64.b64encode(heat).decode()
     routes = {PREDICT: answers({"cat": 0.9, "dog": 0.1}, heat_map=data)}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.serve import __main__ as serve
-from app.serve import running
+from app.serve.server import LOCAL, allowed_hosts, listen
 from common.errors import StageError
 from common.files import read_json, sha256_of, write_json
 from networks.classifier import load_classifier
@@ -92,11 +92,11 @@ def test_what_is_wrong_is_said_before_anything_is_served(words, expected, whole_
 
 
 def test_a_port_that_is_taken_is_named():
-    with running.listen("127.0.0.1", 0) as taken:
+    with listen("127.0.0.1", 0) as taken:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(StageError, match=f"port {port}. Received: Address already in use"):
-            running.listen("127.0.0.1", port)
+            listen("127.0.0.1", port)
 
 
 def test_errors_end_the_program_with_status_1_and_one_line():
@@ -119,7 +119,7 @@ def test_errors_end_the_program_with_status_1_and_one_line():
     ],
 )
 def test_the_server_answers_to_its_own_address_and_the_names_given(host, extra, expected):
-    assert running.hosts_to_answer(host, extra) == running.LOCAL | expected
+    assert allowed_hosts(host, extra) == LOCAL | expected
 
 
 def test_a_model_with_code_of_its_own_is_refused(whole_run, tmp_path):

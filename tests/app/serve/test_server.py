@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.predictor import Predictor
 from app.serve import schemas
-from app.serve.gate import HEADERS
+from app.serve.middleware import HEADERS
 from app.serve.settings import STATIC
 from common.files import read_json
 from common.tables import Dataset
@@ -129,6 +129,7 @@ def test_the_model_tells_of_itself(service, whole_run):
     test = read_json(whole_run.path("m/evaluate.json"))["test"]
     assert found["metrics"]["accuracy"] == {
         "value": test["accuracy"], "low": test["accuracy_low"], "high": test["accuracy_high"],
+        "words": "Accuracy", "fraction": True,
     }  # fmt: skip
     assert "per_class" not in found["metrics"] and "accuracy_low" not in found["metrics"]
 

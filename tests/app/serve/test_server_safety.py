@@ -11,7 +11,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from app.serve.running import SafeFormatter
+from app.serve.server import SafeFormatter
 from tests.app.serve.test_decoder_pool import BOMB, png, scans
 from tests.helpers.pipeline import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts, until
@@ -165,7 +165,7 @@ def test_bad_images_are_refused(service, data, status, expected):
     assert b"script" not in answer.content and b"passwd" not in answer.content
 
 
-def test_what_hides_behind_a_image_is_neither_used_nor_given_back(service):
+def test_what_hides_behind_an_image_is_neither_used_nor_given_back(service):
     expected = service.post(JPEG).json()["predictions"]
     for tail in (zipped(), HTML):
         answer = service.post(JPEG + tail, content_type="text/html")

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.predict.naming import HEAT_SUFFIX, copy_names, folder_names, heat_name
+from app.predict.output_names import HEAT_SUFFIX, copy_names, folder_names, heat_name
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 

@@ -1,4 +1,4 @@
-"""The service as a process: its socket, its log, its beginning and its end."""
+"""Server process: socket, allowed hosts, log, uvicorn's start and shutdown."""
 
 import ipaddress
 import logging
@@ -16,18 +16,18 @@ from common.errors import StageError
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-GRACE_SECONDS = 40  # for requests in flight at the end; more than a request may take
+GRACE_SECONDS = 40  # for requests in flight at shutdown; more than a request may take
 
 
 class SafeFormatter(logging.Formatter):
-    """Lines of a record after the first are indented, control characters escaped.
+    """Escapes control characters and indents the lines of a record after the first.
 
-    So that nothing that a client sent looks like a record of its own, or moves the cursor.
+    So nothing that a client sent looks like a record of its own or controls the terminal.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """As logging.Formatter."""
-        text = CONTROL.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
+        text = CONTROL.sub(lambda match: ascii(match[0])[1:-1], super().format(record))
         return text.replace("\n", "\n    ")
 
 
@@ -41,15 +41,15 @@ def start_log() -> None:
         logger.setLevel(level)
 
 
-def hosts_to_answer(host: str, extra: Iterable[str]) -> frozenset[str]:
-    """The names by which the service may be called.
+def allowed_hosts(host: str, extra: Iterable[str]) -> frozenset[str]:
+    """The host names that requests may carry.
 
     Args:
-        host: where it listens. An address is a name itself: it cannot be made to point elsewhere.
+        host: where the server listens. An address is allowed itself: it cannot be rebound.
         extra: further names, or "*".
 
     Raises:
-        StageError: it listens on all addresses, and nobody said by which names it is called.
+        StageError: the server listens on all addresses, and `extra` is empty.
     """
     names = LOCAL | {name.lower().rstrip(".") for name in extra}
     try:
@@ -59,8 +59,8 @@ def hosts_to_answer(host: str, extra: Iterable[str]) -> frozenset[str]:
     if address.is_unspecified and not extra:
         raise StageError(
             f"Expected --allowed-host NAME with --host {host}: the names or addresses by which "
-            "the server is called from elsewhere. Received: none. '*' allows any, so that any web "
-            "site which a visitor has open can have its own name point here and read the answers."
+            "the server is called from elsewhere. Received: none. '*' allows any name, so that any "
+            "web site open in a user's browser can resolve its own name to here and read responses."
         )
     return names | {f"[{address}]" if address.version == 6 else str(address)}
 
@@ -69,13 +69,14 @@ def listen(host: str, port: int) -> socket.socket:
     """A bound socket; port 0 takes a free one.
 
     Raises:
-        StageError: no such host, or the port is taken or may not be taken.
+        StageError: no such host, or the port is in use or needs privileges.
     """
     try:
         if not 0 <= port <= 65535:  # getaddrinfo takes it modulo 65536
             raise OverflowError("ports are 0 to 65535")
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+        flags = socket.AI_PASSIVE
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        family, _, _, _, address = min(addresses, key=lambda entry: entry[0] != socket.AF_INET)
         listener = socket.socket(family)
     except (OSError, OverflowError, UnicodeError) as error:
         raise StageError(
@@ -95,7 +96,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """What to type into a browser on this machine."""
+    """The URL for a browser on this machine."""
     address, port = listener.getsockname()[:2]
     if ipaddress.ip_address(address).is_unspecified:
         address = "localhost"
@@ -103,7 +104,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, with the service's limits; says when it is ready, and when no longer."""
+    """Uvicorn with the service's limits; keeps the worker's `ready` up to date."""
 
     def __init__(self, app: FastAPI, limits: Limits, announce: str | None = None):
         """Args:
@@ -120,7 +121,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # nothing here depends on who asks
+                proxy_headers=False,  # nothing here depends on the client's address
                 timeout_keep_alive=limits.idle_seconds,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
@@ -135,6 +136,6 @@ class Server(uvicorn.Server):
             print(self._announce, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """On SIGTERM or SIGINT: not ready any more; what is in flight is answered."""
+        """On SIGTERM or SIGINT: not ready any more; requests in flight are finished."""
         self._app.state.worker.ready = False
         super().handle_exit(sig, frame)

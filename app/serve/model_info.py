@@ -1,9 +1,8 @@
-"""What the service tells of its model: settings, results, card, example images."""
+"""Information about the served model: settings, test metrics, model card, example images."""
 
 import logging
 from pathlib import Path
 
-import numpy as np
 from markdown_it import MarkdownIt
 
 from app.predictor import Predictor
@@ -11,17 +10,20 @@ from app.serve.decoder_process import SERVED
 from app.serve.settings import Settings
 from common.errors import StageError
 from common.files import read_json
+from common.metric_names import METRICS
 from common.tables import Dataset
+from common.turns import in_turn
 
 LOG = logging.getLogger("app.serve")
 
 FORMATS = tuple(SERVED)
 ACCEPT = ".jpg,.jpeg,.png,.webp,.gif,.bmp,.avif"
 EXAMPLES = 12
+NO_FRACTION = ("correlation", "positive", None)  # kinds of metrics that are not from 0 to 1
 
 
 def describe(predictor: Predictor, settings: Settings) -> dict:
-    """The answer of /v1/model."""
+    """The JSON object of /v1/model."""
     model = predictor.card["params"]["model"]
     return {
         "class_names": predictor.class_names,
@@ -44,7 +46,14 @@ def describe(predictor: Predictor, settings: Settings) -> dict:
 
 
 def read_metrics(path: Path | None) -> dict | None:
-    """The test's figures of metrics/evaluate.json, each with its 95 % interval; None without.
+    """Metrics of the test split with their 95 % intervals and their names for people.
+
+    Args:
+        path: of metrics/evaluate.json, or None.
+
+    Returns:
+        By name, in the order of METRICS: value, low, high (null where there is no interval), words,
+        and fraction: whether it lies between 0 and 1. None where there is no file.
 
     Raises:
         StageError: it is not JSON, or has no test.
@@ -54,17 +63,34 @@ def read_metrics(path: Path | None) -> dict | None:
     try:
         test = read_json(path)["test"]
         bounds = ("_low", "_high")
-        names = [name for name, value in test.items() if not isinstance(value, dict)]
+        names = [
+            name
+            for name, value in test.items()
+            if not isinstance(value, dict) and not name.endswith(bounds)
+        ]
+        order = {name: place for place, name in enumerate(METRICS)}
+        names.sort(key=lambda name: order.get(name, len(order)))
         return {
-            name: {"value": test[name], **{end[1:]: test.get(name + end) for end in bounds}}
+            name: {
+                "value": test[name],
+                **{bound[1:]: test.get(name + bound) for bound in bounds},
+                **describe_metric(name),
+            }
             for name in names
-            if not name.endswith(bounds)
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StageError(
             f"Expected {path} as `dvc repro evaluate` writes it. Received: {error!r}. "
             "Write it again, or leave out --metrics."
         ) from None
+
+
+def describe_metric(name: str) -> dict:
+    """How to show a metric, of METRICS or any other: its words, and whether it is a fraction."""
+    metric = METRICS.get(name)
+    if metric is None:
+        return {"words": name.replace("_", " "), "fraction": True}
+    return {"words": metric.words, "fraction": metric.interval not in NO_FRACTION}
 
 
 def read_card(path: Path) -> str | None:
@@ -77,12 +103,12 @@ def read_card(path: Path) -> str | None:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
-        token.attrs.pop("style", None)  # of aligned columns; the content policy forbids it
+        token.attrs.pop("style", None)  # set for aligned columns; forbidden by the content policy
     return markdown.renderer.render(tokens, markdown.options, {})
 
 
 def read_examples(folder: Path | None, class_names: list[str]) -> list[tuple[str, bytes]]:
-    """Some test images as (label, PNG), of each class in turn; none without a data set.
+    """Some test images as (label, PNG), of each class in turn; none without a dataset.
 
     Args:
         folder: data/dataset.
@@ -92,13 +118,8 @@ def read_examples(folder: Path | None, class_names: list[str]) -> list[tuple[str
         return []
     test = Dataset(folder / "test")
     if test.class_names != class_names:
-        LOG.warning("no examples: %s is of other classes than the model", folder)
+        LOG.warning("no examples: %s has other classes than the model", folder)
         return []
-    # Sorted by how many of the class came before: the first of each class, the second of each, …
-    turn = np.empty(test.n, int)
-    for label in range(len(class_names)):
-        mine = np.flatnonzero(test.label == label)
-        turn[mine] = np.arange(len(mine))
-    rows = np.lexsort((test.label, turn))[: max(EXAMPLES, len(class_names))]
+    rows = in_turn(test.label)[: max(EXAMPLES, len(class_names))]
     images = test.png_at(rows)
     return [(class_names[test.label[row]], images[row]) for row in rows.tolist()]

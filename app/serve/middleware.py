@@ -1,19 +1,20 @@
-"""What every request and every answer passes: whom to answer, headers, errors, counting."""
+"""ASGI middleware around all routes: host and origin checks, headers, error responses, counters."""
 
 import asyncio
 import re
 import time
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.serve.body import BUSY, ClientGoneError
-from app.serve.errors import ServiceError, response
+from app.serve.errors import ServiceError, error_response
 from app.serve.settings import Settings
 from app.serve.telemetry import OTHER, Telemetry
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-ANY_HOST_PATHS = ("/healthz", "/readyz")  # orchestrators ask by address; nothing is told there
+ANY_HOST_PATHS = ("/healthz", "/readyz")  # orchestrators use addresses; nothing is disclosed there
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -30,31 +31,31 @@ HEADERS = {
 }
 _RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
-# After an early answer the rest of the body is read and thrown away for a while: a client that
-# still writes when the connection is closed would get a reset instead of the answer.
+# After an early response the rest of the body is read and discarded for a while: a client that
+# still sends when the connection is closed would get a reset instead of the response.
 LINGER_SECONDS = 2
 
 
 class Gate:
-    """ASGI middleware; the outermost."""
+    """The outermost ASGI middleware."""
 
     def __init__(self, app: ASGIApp, settings: Settings, telemetry: Telemetry):
         self.app, self.settings, self.telemetry = app, settings, telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles a request; passes on anything else, which is the start and the end."""
+        """Handles a request; passes on lifespan events, the only other type."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status, whole = time.perf_counter(), 0, not _has_body(scope)
+        start, status, body_read = time.perf_counter(), 0, not _has_body(scope)
 
-        async def take() -> Message:
-            nonlocal whole
+        async def watched_receive() -> Message:
+            nonlocal body_read
             message = await receive()
-            whole = whole or not message.get("more_body", False)
+            body_read = body_read or not message.get("more_body", False)
             return message
 
-        async def give(message: Message) -> None:
+        async def secured_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -64,19 +65,19 @@ class Gate:
             await send(message)
 
         async def refuse(error: ServiceError, trace: BaseException | None = None) -> None:
-            if status:  # too late for another answer: the connection ends in the middle of it
+            if status:  # too late for another response: the connection ends in the middle of it
                 raise error
             self.telemetry.rejected.labels(error.code).inc()
-            await self._refuse(error, trace, take, give, lambda: whole)
+            await self._refuse(error, trace, watched_receive, secured_send, lambda: body_read)
 
         try:
             self._check(scope)
-            await self.app(scope, take, give)
+            await self.app(scope, watched_receive, secured_send)
         except ServiceError as error:
             await refuse(error)
         except ClientGoneError:
             self.telemetry.cut.inc()
-        except Exception as error:  # a bug of ours: the client gets its id, the log the rest
+        except Exception as error:  # a bug: the client gets an id, the log the traceback
             message = "Expected an answer. Received: a fault of the server's. It is in its log."
             await refuse(ServiceError("internal", message, repr(error)), error)
         finally:
@@ -86,7 +87,7 @@ class Gate:
                 self.telemetry.seconds.labels(route).observe(time.perf_counter() - start)
 
     def _check(self, scope: Scope) -> None:
-        """Whether to answer at all.
+        """Checks load, host and origin.
 
         Raises:
             ServiceError: busy, wrong_host or cross_origin.
@@ -98,11 +99,11 @@ class Gate:
             headers.setdefault(name, []).append(value)
         host = b"|".join(headers.get(b"host", ())).decode("latin-1").lower()
         if scope["path"] not in ANY_HOST_PATHS:
-            # A page of somebody else's may have its own name point to this machine; the browser
-            # then lets it read the answers, but still sends that name.
-            found = HOST.fullmatch(host)
+            # DNS rebinding: a foreign page may have its own name resolve to this machine. The
+            # browser then lets it read the responses, but still sends that name.
+            match = HOST.fullmatch(host)
             allowed = self.settings.allowed_hosts
-            if not found or not ("*" in allowed or found[1].rstrip(".") in allowed):
+            if not match or not ("*" in allowed or match[1].rstrip(".") in allowed):
                 raise ServiceError(
                     "wrong_host",
                     "Expected a name that this server was started for. Received: another one. "
@@ -110,7 +111,7 @@ class Gate:
                     f"host {host}",
                 )
         if scope["method"] not in SAFE_METHODS:
-            # Any page may have a browser post text to any address without asking first.
+            # CSRF: any page may have a browser post text to any address without a preflight.
             origin = b"|".join(headers.get(b"origin", ())).decode("latin-1").lower()
             site = b"|".join(headers.get(b"sec-fetch-site", (b"none",)))
             if site not in (b"same-origin", b"none") or (
@@ -123,10 +124,17 @@ class Gate:
                     f"origin {origin}, site {site!r}",
                 )
 
-    async def _refuse(self, error, trace, receive: Receive, send: Send, whole) -> None:
-        body, headers = response(error, trace)
+    async def _refuse(
+        self,
+        error: ServiceError,
+        trace: BaseException | None,
+        receive: Receive,
+        send: Send,
+        body_read: Callable[[], bool],
+    ) -> None:
+        body, headers = error_response(error, trace)
         headers["content-length"] = str(len(body))
-        unread = not whole()
+        unread = not body_read()
         if unread or error.code == "busy":
             headers["connection"] = "close"
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -137,7 +145,7 @@ class Gate:
         left = self.settings.limits.body_bytes
         try:
             async with asyncio.timeout(LINGER_SECONDS):
-                while left > 0 and not whole():
+                while left > 0 and not body_read():
                     left -= len((await receive()).get("body", b""))
         except TimeoutError:
             pass
@@ -145,7 +153,7 @@ class Gate:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path, of which there are few."""
+    """The template of the path: one of a few values, as a label needs."""
     if scope["path"].startswith("/static/"):
         return "/static"
     return getattr(scope.get("route"), "path", OTHER)

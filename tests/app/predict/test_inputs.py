@@ -11,8 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.predict import listing
-from app.predict.listing import Bad, Found, PassedOver, arguments, find, matches, walk
+from app.predict import inputs
+from app.predict.inputs import (
+    ImageInput,
+    Skipped,
+    Unusable,
+    find_images,
+    matches,
+    parse_inputs,
+    walk,
+)
 from common.junk import is_junk
 from tests.helpers.pipeline import image_bytes, make_image
 
@@ -33,8 +41,8 @@ def put(*paths: str, data: bytes = PNG) -> None:
 
 def found(*words: str) -> list[str]:
     """Names of what is found; what is bad or passed over with its kind in front."""
-    kinds = {Found: "", Bad: "bad ", PassedOver: "over "}
-    return [kinds[type(item)] + item.name for item in find(arguments(words))]
+    kinds = {ImageInput: "", Unusable: "bad ", Skipped: "over "}
+    return [kinds[type(item)] + item.name for item in find_images(parse_inputs(words))]
 
 
 NAMES = st.text("ab-. A", min_size=1, max_size=3).filter(lambda name: name.strip(".") != "")
@@ -47,7 +55,7 @@ NAMES = st.text("ab-. A", min_size=1, max_size=3).filter(lambda name: name.strip
 )
 def test_a_folder_is_walked_in_the_order_of_its_paths(paths, piece):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "PIECE", piece)
+        patch.setattr(inputs, "PIECE", piece)
         for path in paths:
             file = Path(folder, path)
             if not any(each.is_file() for each in file.parents) and not file.exists():
@@ -80,7 +88,7 @@ def test_a_file_that_is_named_itself_is_never_passed_over(here):
     put("README.txt", data=b"hello, this is text")
     put("a.png")
     assert found("README.txt", "none.png", "a.png") == ["README.txt", "bad none.png", "a.png"]
-    (bad,) = find(["none.png"])
+    (bad,) = find_images(["none.png"])
     assert (bad.reason, bad.detail) == ("missing", "no such file or folder")
 
 
@@ -123,7 +131,7 @@ def test_where_there_are_no_images_that_is_an_error(here):
     assert found("empty") == ["bad empty"]
     assert found("texts") == ["over texts/a.txt", "bad texts"]
     assert found("*.gif") == ["bad *.gif"]
-    reasons = [item.reason for item in find(arguments(["empty", "none/*.gif"]))]
+    reasons = [item.reason for item in find_images(parse_inputs(["empty", "none/*.gif"]))]
     assert reasons == ["no_pictures", "missing"]
 
 
@@ -138,11 +146,11 @@ def test_what_is_no_file_is_not_opened(here):
 
 
 def test_huge_files_are_not_read(here, monkeypatch):
-    monkeypatch.setattr(listing, "MAX_BYTES", 100)
+    monkeypatch.setattr(inputs, "MAX_BYTES", 100)
     put("set/a.png", data=PNG + bytes(100))
     put("set/film.mp4", "film.png", data=b"\0\0\0 ftypisom" + bytes(100))
     assert found("set") == ["bad set/a.png", "over set/film.mp4"]
-    assert [item.reason for item in find(["set/a.png", "film.png"])] == [
+    assert [item.reason for item in find_images(["set/a.png", "film.png"])] == [
         "too_large",
         "not_an_image",
     ]
@@ -150,23 +158,23 @@ def test_huge_files_are_not_read(here, monkeypatch):
 
 def test_a_folder_that_goes_away_is_told(here):
     put("set/a/1.png", "set/b/1.png", "set/c/1.png")
-    stream = find(arguments(["set"]))
+    stream = find_images(parse_inputs(["set"]))
     assert next(stream).name == "set/a/1.png"
     Path("set/b").rename("b")
     rest = [(type(item), item.name) for item in stream]
-    assert rest == [(Bad, "set/b"), (Found, "set/c/1.png")]
+    assert rest == [(Unusable, "set/b"), (ImageInput, "set/c/1.png")]
 
 
 def test_names_that_are_no_text_can_be_shown(here):
     Path("set").mkdir()
     Path(os.fsdecode(b"set/caf\x82.png")).write_bytes(PNG)
-    (item,) = find(arguments(["set"]))
+    (item,) = find_images(parse_inputs(["set"]))
     assert item.name == "set/café.png" and item.read() == PNG
 
 
 def test_memory_does_not_grow_with_the_number_of_files(here, monkeypatch):
     """What is held after 300 of 2,000 files, named twice, is no more than of 400."""
-    monkeypatch.setattr(listing, "PIECE", 50)
+    monkeypatch.setattr(inputs, "PIECE", 50)
     put("one.png")
     # Python's table of interned strings, which pathlib uses, grows by leaps of its own.
     not_pathlib = tracemalloc.Filter(False, pathlib.__file__)
@@ -176,7 +184,7 @@ def test_memory_does_not_grow_with_the_number_of_files(here, monkeypatch):
         folder.mkdir()
         for number in range(n):
             os.link("one.png", folder / f"{number:08d}.png")
-        stream = find(arguments([str(folder), str(folder)]))
+        stream = find_images(parse_inputs([str(folder), str(folder)]))
         tracemalloc.start()
         assert len(list(map(type, itertools.islice(stream, 300)))) == 300
         snapshot = tracemalloc.take_snapshot().filter_traces([not_pathlib])
@@ -188,7 +196,7 @@ def test_memory_does_not_grow_with_the_number_of_files(here, monkeypatch):
 
 def test_the_walk_goes_no_further_than_it_is_used(here):
     put(*(f"set/{folder}/1.png" for folder in "abc"))
-    stream = find(arguments(["set"]))
+    stream = find_images(parse_inputs(["set"]))
     assert [item.name for item in itertools.islice(stream, 1)] == ["set/a/1.png"]
     put("set/c/2.png")
     assert [item.name for item in stream] == ["set/b/1.png", "set/c/1.png", "set/c/2.png"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.predict.heat_files import HeatFiles, draw, shared_folder
-from app.predict.listing import Found, arguments
+from app.predict.heatmaps import HeatFiles, caption, draw, shared_folder
+from app.predict.inputs import ImageInput, parse_inputs
 from app.predictor import Prediction, Predictor
 from common.errors import StageError
 from tests.helpers.pipeline import image_bytes, make_image
@@ -71,9 +71,21 @@ def test_the_longest_names_are_written_too(predictor, tmp_path, length):
     path.parent.mkdir()
     path.write_bytes(SMALL)
     files = HeatFiles(tmp_path / "heat", str(path.parent), predictor)
-    files.take(Found(path.name, str(path)), COLD)
+    files.write(ImageInput(path.name, str(path)), COLD)
     (written,) = (tmp_path / "heat").iterdir()
     assert written.name.startswith("L" * 200) and written.name.endswith(".heat.jpg")
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        ("cat", "cat 0.750"),
+        ("dog", "dog (likeliest: cat 0.750)"),
+        (None, "unsure (likeliest: cat 0.750)"),
+    ],
+)
+def test_captions(decision, expected):
+    assert caption(answer(np.zeros((2, 2)), decision)) == expected
 
 
 def test_the_caption_says_what_is_decided(predictor):
@@ -96,12 +108,12 @@ def test_files_stand_as_their_images_do(predictor, tmp_path, monkeypatch):
     for path in ("a/x.png", "b/c/x.png", "b/c/x"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(SMALL)
-    assert shared_folder(arguments(["a", "b/c/x.png"])) == str(tmp_path)
-    assert shared_folder(arguments(["b/c/x.png", "b/c/x", "b/**/*.png"])) == str(tmp_path / "b")
-    assert shared_folder(arguments(["b/c/x"])) == str(tmp_path / "b/c")
-    files = HeatFiles(tmp_path / "heat", shared_folder(arguments(["a", "b"])), predictor)
+    assert shared_folder(parse_inputs(["a", "b/c/x.png"])) == str(tmp_path)
+    assert shared_folder(parse_inputs(["b/c/x.png", "b/c/x", "b/**/*.png"])) == str(tmp_path / "b")
+    assert shared_folder(parse_inputs(["b/c/x"])) == str(tmp_path / "b/c")
+    files = HeatFiles(tmp_path / "heat", shared_folder(parse_inputs(["a", "b"])), predictor)
     for path in ("a/x.png", "b/c/x.png", "b/c/x"):
-        files.take(Found(path, str(tmp_path / path)), COLD)
+        files.write(ImageInput(path, str(tmp_path / path)), COLD)
     found = {str(p.relative_to(tmp_path / "heat")) for p in (tmp_path / "heat").rglob("*.*")}
     assert found == {"a/x.png.heat.jpg", "b/c/x.heat.jpg", "b/c/x.png.heat.jpg"}
 
@@ -110,6 +122,6 @@ def test_what_cannot_be_written_and_what_cannot_be_read_are_told_apart(predictor
     (tmp_path / "file").touch()
     files = HeatFiles(tmp_path / "file", str(tmp_path), predictor)
     with pytest.raises(StageError, match=r"to write .*x\.heat\.jpg"):
-        files.take(Found("x", str(tmp_path / "x"), SMALL), COLD)
+        files.write(ImageInput("x", str(tmp_path / "x"), SMALL), COLD)
     with pytest.raises(FileNotFoundError):
-        files.take(Found("x", str(tmp_path / "x")), COLD)
+        files.write(ImageInput("x", str(tmp_path / "x")), COLD)

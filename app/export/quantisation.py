@@ -1,4 +1,4 @@
-"""Eight bits instead of 32: integer weights and activations for TensorFlow Lite."""
+"""Quantisation for TensorFlow Lite: weights and activations as 8-bit integers."""
 
 import csv
 import io
@@ -9,10 +9,9 @@ from itertools import islice
 import numpy as np
 import tensorflow as tf
 
-# Operations that stay in float wherever they are. BATCH_MATMUL is the weighted sum of the
-# attentions `pool` and `mha`: the default kernels of TensorFlow 2.21 (XNNPACK) compute it wrongly
-# in int8. A model of ten classes fell from accuracy .93 to .10 by it. SOFTMAX: in int8 it gives
-# multiples of 1/256.
+# Operations that always stay in float. BATCH_MATMUL is the weighted sum of the attentions `pool`
+# and `mha`: the default kernels of TensorFlow 2.21 (XNNPACK) compute it wrongly in int8, which took
+# a model of ten classes from accuracy .93 to .10. SOFTMAX gives multiples of 1/256 in int8.
 FLOAT_OPS = ("BATCH_MATMUL", "SOFTMAX")
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
@@ -22,11 +21,11 @@ def quantised(
 ) -> bytes:
     """A TensorFlow Lite model with int8 weights and activations.
 
-    Float32 stay: input and output, so that the file is fed like every other export; FLOAT_OPS;
-    and the first convolution with the preprocessing before it. Eight bits for centred pixels are
-    steps of 1.5 grey levels, which the first convolution amplifies: a model of ten classes with
-    accuracy .932 had .913 with them in int8, .932 with them in float, at 5 % of the speed. (Of
-    several networks side by side, only the first keeps its own.)
+    Three parts stay in float32: input and output, so that the file is fed like every other export;
+    FLOAT_OPS; and the first convolution with the preprocessing before it. Centred pixels in 8 bits
+    have steps of 1.5 grey levels, which the first convolution amplifies: a model of ten classes
+    with accuracy .932 had .913 with this part in int8, .932 with it in float, at a cost of 5 % in
+    speed. (Of several networks side by side, only the first one's convolution stays in float.)
 
     Args:
         converter: of the float model.
@@ -42,7 +41,7 @@ def quantised(
     converter.representative_dataset = samples
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the same interpreter moves to LiteRT
-        # The debugger is TensorFlow's one way to keep operations in float; it calibrates once.
+        # Only TensorFlow's debugger can keep operations in float; it calibrates once.
         debugger = tf.lite.experimental.QuantizationDebugger(
             converter=converter,
             debug_dataset=lambda: islice(samples(), 1),
@@ -54,14 +53,14 @@ def quantised(
 
 
 def _first_nodes(debugger: tf.lite.experimental.QuantizationDebugger) -> list[str]:
-    """Names of what is computed up to the first convolution, and that one's; [] without one."""
+    """Names of the tensors up to the first convolution's, included; [] without a convolution."""
     table = io.StringIO()
     debugger.layer_statistics_dump(table)
     table.seek(0)
     rows = list(csv.DictReader(table))
     for index, row in enumerate(rows):
         if row["op_name"] in CONVOLUTIONS:
-            return [each["tensor_name"] for each in rows[: index + 1]]
+            return [earlier["tensor_name"] for earlier in rows[: index + 1]]
     return []
 
 
