@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.dvc_project import DVC_STAGES, Project, copy_project, write_stand_ins
+from tests.helpers.dvc_project import Project, copy_project, write_stand_ins
+from tests.helpers.pipeline import STAGES
 
 FRAME = ("cli", "errors", "params", "schema", "timing")
 NO_STAGE = ("app", "benchmarks", "docs", "recipes", "tests", "tools")  # folders that no stage uses
@@ -67,7 +68,7 @@ def test_an_edit_of_the_frame_changes_nothing(project, module):
         assert project.changed_stages() == set()
 
 
-@pytest.mark.parametrize("stage", DVC_STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_an_edit_of_a_stage_changes_that_stage_alone(project, stage):
     with edited(project, f"stages/{stage}/__main__.py"):
         assert project.changed_stages() == {stage}

@@ -1,7 +1,7 @@
-"""Tells the whole story on one page, and writes the model's card.
+"""One page with the results of all stages, and the model card.
 
 Reads:  --metrics and --plots, the folders of all stages; --rejected, what clean dropped; --model;
-        --templates; where they are made --evaluation and --diagnosis, folders of tables; beside
+        --templates; --evaluation and --diagnosis, folders of tables, which may be left out; beside
         these the logs of the stages' times, git, and dvc.lock
 Writes: --page, one HTML file without scripts that loads nothing; --card, in the Hugging Face
         format

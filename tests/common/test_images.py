@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from common.images import ImageError, decode, decode_png, encode_png, load_pixels, resize, to_rgb
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 LIMIT = 10_000_000
 

@@ -11,10 +11,7 @@ from pathlib import Path
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from tests.helpers.pipeline import ROOT
-
-GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-DVC_STAGES = list(GRAPH)
+from tests.helpers.pipeline import GRAPH, ROOT, STAGES
 
 
 class Project:
@@ -48,7 +45,7 @@ class Project:
 
     def ran(self, output: str) -> list[str]:
         """The stages that ran, by what `dvc repro` printed."""
-        return [s for s in DVC_STAGES if f"> python -m stages.{s} " in output]
+        return [s for s in STAGES if f"> python -m stages.{s} " in output]
 
     def experiments(self) -> list[str]:
         return self.call("dvc", "exp", "list", "--name-only").split()
@@ -112,7 +109,7 @@ def write_stand_ins(project: Project) -> None:
 
 
 def make_branches(folder: Path, variants: dict[str, dict], write: Callable[..., None]) -> None:
-    """Makes a DVC repository of a folder, with a branch for each variant; its tag is `empty`.
+    """Makes a DVC repository of a folder, with a branch for each variant; the tag `empty` has none.
 
     Args:
         folder: what is in it is in the first commit.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.predict import listing
 from app.predict.listing import Bad, Found, PassedOver, arguments, find, matches, walk
 from common.junk import is_junk
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 PNG = image_bytes(make_image(0, (8, 8)))
 

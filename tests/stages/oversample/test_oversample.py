@@ -93,7 +93,7 @@ def test_smote_needs_a_second_image_of_each_class():
 
 def test_the_stage_touches_train_alone(whole_run):
     train = tables.Dataset(whole_run.path("dataset/train"))
-    rows, times, weights = tables.read_sampling(whole_run.path("sampling.parquet"))
+    rows, times, weights = tables.read_sampling(whole_run.path("sampling/train.parquet"))
     assert rows.max() < train.n
     assert set(rows) == set(range(train.n))
     assert np.bincount(train.label[rows]).tolist() == [28, 28, 28]
@@ -123,11 +123,11 @@ def test_every_method_is_told_and_drawn(
     (tmp_path / "dataset").symlink_to(whole_run.path("dataset"))
     other.oversample()
     train = tables.Dataset(whole_run.path("dataset/train"))
-    rows, _, weights = tables.read_sampling(other.path("sampling.parquet"))
+    rows, _, weights = tables.read_sampling(other.path("sampling/train.parquet"))
     assert np.bincount(train.label[rows]).tolist() == samples
     np.testing.assert_allclose(weights, np.array(weight)[train.label[rows]], rtol=1e-6)
     found = read_json(other.path("m/oversample.json"))["per_class"]
     assert [found[name]["samples"] for name in train.class_names] == samples
     assert [found[name]["pictures"] for name in train.class_names] == [28, 14, 8]
     assert [found[name]["weight"] for name in train.class_names] == pytest.approx(weight, abs=1e-6)
-    assert other.path("p/oversample.png").stat().st_size > 5000
+    assert other.path("p/oversample/classes.png").stat().st_size > 5000

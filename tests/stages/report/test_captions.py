@@ -4,12 +4,12 @@ from pathlib import Path
 
 from stages.report.captions import CAPTIONS, CHAPTERS, caption, in_order, in_stage_order
 from stages.report.chapters import OUTLINES
-from tests.helpers.dvc_project import DVC_STAGES
+from tests.helpers.pipeline import STAGES
 
 
 def test_every_stage_but_the_report_has_a_chapter_in_the_order_of_the_graph():
     """A new stage needs its line in captions.CHAPTERS."""
-    assert list(CHAPTERS) == [stage for stage in DVC_STAGES if stage != "report"]
+    assert list(CHAPTERS) == [stage for stage in STAGES if stage != "report"]
     assert set(CHAPTERS.values()) < set(OUTLINES)
 
 

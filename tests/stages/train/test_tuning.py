@@ -16,7 +16,8 @@ from networks.runtime import configure
 from stages.train.fitting import fit
 from stages.train.schedules import build_optimizer
 from stages.train.tuning import TunedNetwork, depth_factors, tune, tuning_settings, warmup_epochs
-from tests.helpers.pipeline import COLOURS, PREPROCESSING, make_image
+from tests.helpers.images import COLOURS, make_image
+from tests.helpers.pipeline import PREPROCESSING
 from tests.helpers.training_sets import PLAIN, TRAIN
 
 SIDE, N = 64, 24
