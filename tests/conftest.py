@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.pipeline import SMALL, THREADS, Run, write_images, write_params
+from tests.helpers.images import write_images
+from tests.helpers.pipeline import SMALL, STAGES, THREADS, Run, write_params
 
 # Files that run the whole graph in DVC take minutes each. They begin, so that none of them is left
 # to one process at the end while the other has nothing to do.
@@ -15,7 +16,7 @@ LONG = ("test_repro.py", "test_recipes_dvc.py", "test_compare.py", "test_search.
 def pytest_collection_modifyitems(items):
     order = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
-    if "networks" in sys.modules:  # else a test of images alone need not wait for TensorFlow
+    if "networks" in sys.modules:  # else a test of images alone would wait for TensorFlow
         from networks.runtime import configure
 
         configure(0, THREADS)  # TensorFlow takes the number of threads once per process
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def small_params(tmp_path):
-    """Writes a params.yaml for small images; takes further changes."""
+    """A function that writes a params.yaml for small images, with further changes."""
 
     def write(**changes) -> Path:
         return write_params(tmp_path / "params.yaml", **(SMALL | changes))
@@ -44,14 +45,14 @@ def sampled_run(tmp_path_factory):
     params = write_params(folder / "params.yaml", **SMALL)
     write_images(folder / "source", {"cat": 40, "dog": 20, "owl": 12})
     sampled = Run(folder, params)
-    for stage in ("download", "clean", "split", "oversample"):
-        getattr(sampled, stage)()
+    for stage in STAGES[: STAGES.index("extract")]:
+        sampled.stage(stage)
     return sampled
 
 
 @pytest.fixture(scope="session")
 def whole_run(sampled_run):
-    """`sampled_run` and all stages after it; look, but do not change it."""
-    for stage in ("extract", "train", "inspect", "predict", "evaluate", "diagnose", "gradcam"):
-        getattr(sampled_run, stage)()
+    """`sampled_run` and all stages from extract to gradcam; look, but do not change it."""
+    for stage in STAGES[STAGES.index("extract") : STAGES.index("ensemble")]:
+        sampled_run.stage(stage)
     return sampled_run

@@ -8,10 +8,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from common.files import read_json
-from tests.helpers.dvc_project import DVC_STAGES, copy_project
-from tests.helpers.pipeline import SMALL, write_images, write_params
+from tests.helpers.dvc_project import copy_project
+from tests.helpers.images import write_images
+from tests.helpers.pipeline import SMALL, STAGES, write_params
 
-AFTER_EXTRACT = DVC_STAGES[DVC_STAGES.index("train") :]
+AFTER_EXTRACT = STAGES[STAGES.index("train") :]
 
 
 def outputs_that_repeat(project) -> dict:
@@ -34,8 +35,8 @@ def project(tmp_path_factory):
 
 
 def test_everything_runs_and_one_summary_line_closes_each_stage(project):
-    assert project.ran(project.first) == DVC_STAGES
-    for stage in DVC_STAGES:
+    assert project.ran(project.first) == STAGES
+    for stage in STAGES:
         lines = [line for line in project.first.splitlines() if line.startswith(f"{stage}: ")]
         assert len([line for line in lines if ": warning: " not in line]) == 1, lines
         assert ": warning: " not in lines[-1]
@@ -44,7 +45,7 @@ def test_everything_runs_and_one_summary_line_closes_each_stage(project):
 def test_git_sees_metrics_and_small_plots_and_no_large_file(project):
     listed = set(project.call("git", "ls-files").split())
     without = {"inspect", "report"}  # which draw and tell what others measured
-    metrics = {f"metrics/{stage}.json" for stage in DVC_STAGES if stage not in without}
+    metrics = {f"metrics/{stage}.json" for stage in STAGES if stage not in without}
     assert {name for name in listed if name.startswith("metrics/")} == metrics
     assert not any(name.startswith(("report", "logs", "models")) for name in listed)
     assert "plots/train/history.csv" in listed
@@ -87,7 +88,7 @@ def test_the_report_tells_of_this_run(project):
     accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
     assert f'<data class="big" value="{accuracy}">' in page
     assert "from DVC&#39;s cache" not in page
-    for stage in DVC_STAGES:
+    for stage in STAGES:
         assert (project.folder / f"logs/{stage}.json").is_file()
     drawn = [path for path in (project.folder / "plots").rglob("*.png") if path.is_file()]
     assert page.count("<img ") == len(drawn) > 20
@@ -186,7 +187,7 @@ def test_forced_runs_repeat_byte_for_byte(project):
     project.call("dvc", "repro")
     first = outputs_that_repeat(project)
     output = project.call("dvc", "repro", "--force", "--no-run-cache")
-    assert project.ran(output) == DVC_STAGES
+    assert project.ran(output) == STAGES
     second = outputs_that_repeat(project)
     assert len(first) >= 20
     assert {key for key in first if first[key] != second[key]} == set()

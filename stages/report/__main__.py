@@ -1,7 +1,7 @@
-"""Tells the whole story on one page, and writes the model's card.
+"""One page with the results of all stages, and the model card.
 
 Reads:  --metrics and --plots, the folders of all stages; --rejected, what clean dropped; --model;
-        --templates; where they are made --evaluation and --diagnosis, folders of tables; beside
+        --templates; --evaluation and --diagnosis, folders of tables, which may be left out; beside
         these the logs of the stages' times, git, and dvc.lock
 Writes: --page, one HTML file without scripts that loads nothing; --card, in the Hugging Face
         format
@@ -9,112 +9,68 @@ Params: all, since the page shows them
 """
 
 import datetime
-from pathlib import Path
+from typing import Any
 
 from common import cli
-from common.errors import StageError
-from common.files import atomic_file, read_json
+from common.files import atomic_file
 from common.params import Params, read_params
 from common.timing import LOGS
-from stages.report import images
 from stages.report.captions import in_order
-from stages.report.card import build_card, data_name
+from stages.report.card import build_card
 from stages.report.chapters import build_chapters
-from stages.report.environment import LOCK, lock_hash, machine, revision, timing_table, versions
-from stages.report.numbers import Table, cell, flat, percent, show
-from stages.report.page import render
-from stages.report.summary import cautions, count_label_errors, headlines
+from stages.report.embed import embed, find_plots
+from stages.report.environment import LOCK, facts, revision
+from stages.report.page import first_section, heading, parameter_tables, render, summary_words
+from stages.report.results import read_results
+from stages.report.stage_times import timing_table
 
-CARD_OF_MODEL = "classifier.json"
 
-
-def sections(params: Params) -> dict[str, dict]:
+def sections(params: Params) -> dict[str, Any]:
     """All of params.yaml, by section."""
     return {
-        "seed": {"seed": params.seed},
-        "data": params.data.model_dump(),
-        "clean": params.clean.model_dump(),
-        "split": params.split.model_dump(),
-        "oversample": params.oversample.model_dump(),
-        "augment": params.augment.model_dump(),
-        "model": params.model.model_dump(),
-        "train": params.train.model_dump(),
-        "evaluate": params.evaluate.model_dump(),
-        "diagnose": params.diagnose.model_dump(),
-        "gradcam": params.gradcam.model_dump(),
-        "ensemble": params.ensemble.model_dump(),
-        "compute": params.compute.model_dump(),
+        "seed": params.seed,
+        "data": params.data,
+        "clean": params.clean,
+        "split": params.split,
+        "oversample": params.oversample,
+        "augment": params.augment,
+        "model": params.model,
+        "train": params.train,
+        "evaluate": params.evaluate,
+        "diagnose": params.diagnose,
+        "gradcam": params.gradcam,
+        "ensemble": params.ensemble,
+        "compute": params.compute,
     }
-
-
-def read_metrics(folder: Path) -> dict[str, dict]:
-    """Content of each metrics file, by the name of its stage.
-
-    Raises:
-        StageError: there is none, or one is no JSON.
-    """
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            found[path.stem] = read_json(path)
-        except ValueError as error:
-            raise StageError(
-                f"Expected JSON in {path}. Received: {error}. Run `dvc repro {path.stem}`."
-            ) from None
-    if not found:
-        raise StageError(f"Expected metrics in {folder}. Received: none. Run `dvc repro`.")
-    return found
 
 
 def main(argv: list[str] | None = None) -> None:
     flags = ("metrics", "plots", "rejected", "model", "templates", "page", "card")
     args = cli.parse_paths(__doc__, argv, *flags, optional=("evaluation", "diagnosis"))
     params = read_params(args.params)
-    metrics = read_metrics(args.metrics)
-    model = read_json(args.model / CARD_OF_MODEL)
-    label_errors = count_label_errors(args.diagnosis)
-    files = in_order(args.plots, images.find(args.plots))
-    shown, left_out = images.embed(args.plots, files)
-    csvs = {name: getattr(args, name) for name in ("rejected", "evaluation", "diagnosis")}
-    results = (f"{args.metrics}/", f"{args.plots}/", str(LOCK))
-    facts = (
-        versions()
-        | machine()
-        | {"Threads of TensorFlow": str(params.compute.threads)}
-        | {"sha256 of dvc.lock, the report's entry apart": lock_hash() or "no such file"}
-    )
-    timing, _ = timing_table(args.metrics, LOGS)
-    test = metrics.get("evaluate", {}).get("test", {})
+    results = read_results(args.metrics, args.model, args.rejected, args.evaluation, args.diagnosis)
+    plots = in_order(args.plots, find_plots(args.plots))
+    images, left_out = embed(args.plots, plots)
+    environment = facts(params.compute.threads)
+    results_of_pipeline = (f"{args.metrics}/", f"{args.plots}/", str(LOCK))
     page = render(
         args.templates,
-        title=f"Image classifier: {data_name(params)}",
-        subtitle=f"{' + '.join(params.model.backbones)}, attention {params.model.attention}; "
-        f"classes {', '.join(model['class_names'])}",
-        class_names=model["class_names"],
-        headlines=headlines(metrics.get("evaluate", {})),
-        level=percent(params.evaluate.confidence),
-        n_test=show(test.get("n_examples")),
-        cautions=cautions(metrics, label_errors),
-        chapters=build_chapters(metrics, shown, csvs),
-        parameters=[
-            Table(name, ["parameter", "value"], [[cell(key), item] for key, item in flat(section)])
-            for name, section in sections(params).items()
-        ],
-        environment=facts | revision(results),
-        timing=timing,
+        **heading(params, results),
+        **first_section(params, results),
+        chapters=build_chapters(results, images),
+        parameters=parameter_tables(sections(params)),
+        environment=environment | revision(results_of_pipeline),
+        timing=timing_table(args.metrics, LOGS),
         left_out=left_out,
         made=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M}",
     )
     with atomic_file(args.page) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    card = build_card(args.templates, params, metrics, model, facts, label_errors)
+    card = build_card(args.templates, params, results, environment)
     with atomic_file(args.card) as temporary:
         temporary.write_text(card, encoding="utf-8")
-    cli.summary(
-        "report",
-        f"{len(page) / 1e6:.1f} MB with {len(shown)} of {len(files)} plots in "
-        f"{args.page}; model card in {args.card}",
-    )
+    words = summary_words(page, len(images), len(plots))
+    cli.summary("report", f"{words} in {args.page}; model card in {args.card}")
 
 
 if __name__ == "__main__":

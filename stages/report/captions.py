@@ -1,9 +1,10 @@
-"""What the page says about each plot, and in which chapter and order plots stand."""
+"""Captions of the plots, their order on the page, and the chapter of each stage."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-# Chapter of a stage: of its metrics file and of its folder of plots. In the pipeline's order.
+# Stage: chapter of its metrics file and of its folder of plots. In the pipeline's order. Of a stage
+# that is missing here, the results stand in the chapter OTHER.
 CHAPTERS = {
     "download": "data",
     "clean": "data",
@@ -18,7 +19,7 @@ CHAPTERS = {
     "gradcam": "explanations",
     "ensemble": "ensemble",
 }
-OTHER = "other"  # of what is in no chapter
+OTHER = "other"
 
 # Path below the plots' folder: title, and how to read it. In the order of the page.
 CAPTIONS = {
@@ -113,26 +114,37 @@ CAPTIONS = {
     ),
     "ensemble/members.png": ("Members and ensembles", "Accuracy of each, on val and test."),
 }
-ORDER = {path: number for number, path in enumerate(CAPTIONS)}
 
 
-def chapter_of(path: str) -> str:
-    """The chapter of a plot, by the folder that its path begins with."""
-    return CHAPTERS.get(path.split("/")[0], OTHER)
+def chapter_of_stage(stage: str) -> str:
+    """The chapter that is about a stage."""
+    return CHAPTERS.get(stage, OTHER)
+
+
+def chapter_of_plot(path: str) -> str:
+    """The chapter of a plot, by the stage whose folder its path begins with."""
+    return chapter_of_stage(path.split("/")[0])
+
+
+def in_stage_order(stages: Iterable[str]) -> list[str]:
+    """Stages in the pipeline's order; those that are not in CHAPTERS last, by name."""
+    order = {stage: number for number, stage in enumerate(CHAPTERS)}
+    return sorted(stages, key=lambda stage: (order.get(stage, len(order)), stage))
 
 
 def in_order(folder: Path, files: Iterable[Path]) -> list[Path]:
-    """Plots below a folder by importance: known ones first, in the order of CAPTIONS."""
+    """Plots below a folder by importance: those of CAPTIONS in its order, then others by path."""
+    order = {path: number for number, path in enumerate(CAPTIONS)}
 
     def key(file: Path) -> tuple[int, str]:
         path = file.relative_to(folder).as_posix()
-        return ORDER.get(path, len(ORDER)), path
+        return order.get(path, len(order)), path
 
     return sorted(files, key=key)
 
 
 def caption(path: str) -> tuple[str, str]:
-    """Title and reading of a plot; of an unknown one, its name and nothing."""
+    """Title of a plot and how to read it; of one that is not in CAPTIONS, its name and nothing."""
     if path in CAPTIONS:
         return CAPTIONS[path]
     folder, _, name = path.rpartition("/")

@@ -6,28 +6,23 @@ metadata are those of https://huggingface.co/docs/hub/model-cards.
 
 from pathlib import Path
 
-import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from common.params import Params
-from common.sources import SOURCES
+from stages.report.headlines import cautions
 from stages.report.numbers import fold, percent, readable, show
-from stages.report.summary import cautions
+from stages.report.results import Results, data_name
+from stages.report.templating import load_template
 
 TEMPLATE = "card.md"
 # Of metrics/evaluate.json, the ones that have an identifier in Hugging Face's list of metrics.
 IDENTIFIERS = {"accuracy": "accuracy", "f1_macro": "f1", "roc_auc": "roc_auc"}
+# In this order: the first makes the sign that others begin with.
+ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "\\`"}
 LICENSE = "mit"  # of the code; the card says what else counts
 
 
-def data_name(params: Params) -> str:
-    """A short name of the images that the model was trained on."""
-    if params.data.source == "path":
-        return Path(params.data.path).stem or SOURCES["path"]
-    return SOURCES[params.data.source]
-
-
-def results(evaluate: dict, dataset: str, level: str) -> list[EvalResult]:
+def eval_results(evaluate: dict, dataset: str, level: str) -> list[EvalResult]:
     """The test's numbers as the model index of the card; undefined ones are left out.
 
     Args:
@@ -35,12 +30,12 @@ def results(evaluate: dict, dataset: str, level: str) -> list[EvalResult]:
         dataset: name of the data.
         level: of the intervals, as "95 %".
     """
-    found = []
+    results = []
     for key, item in fold(evaluate.get("test", {})).items():
         if key not in IDENTIFIERS or not item.numeric:
             continue
         interval = f", {level} interval {item.interval}" if item.interval else ""
-        found.append(
+        results.append(
             EvalResult(
                 task_type="image-classification",
                 task_name="Image classification",
@@ -52,72 +47,61 @@ def results(evaluate: dict, dataset: str, level: str) -> list[EvalResult]:
                 metric_value=item.value,
             )
         )
-    return found
+    return results
 
 
 def inline(text: object) -> str:
     """Text as one line of a Markdown table: what would end its cell or make HTML is escaped."""
     line = " ".join(str(text).split())
-    for sign, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "\\`")):
-        line = line.replace(sign, safe)
+    for character, escaped in ESCAPES.items():
+        line = line.replace(character, escaped)
     return line
 
 
-def build_card(
-    templates: Path,
-    params: Params,
-    metrics: dict[str, dict],
-    model: dict,
-    facts: dict[str, str],
-    label_errors: int | None,
-) -> str:
+def metadata(params: Params, results: Results) -> ModelCardData:
+    """The card's metadata, in the terms of Hugging Face."""
+    name = data_name(params.data)
+    level = percent(params.evaluate.confidence)
+    index = eval_results(results.of("evaluate"), name, level)
+    return ModelCardData(
+        license=LICENSE,
+        library_name="keras",
+        pipeline_tag="image-classification",
+        tags=["image-classification", "keras", "dvc", *params.model.backbones],
+        metrics=[result.metric_type for result in index] or None,
+        model_name=f"Classifier of {len(results.model['class_names'])} classes ({name})",
+        eval_results=index or None,
+    )
+
+
+def build_card(templates: Path, params: Params, results: Results, facts: dict[str, str]) -> str:
     """The card's Markdown, its metadata in front.
 
     Args:
         templates: folder of the template.
         params: all parameters.
-        metrics: content of each metrics file, by the name of its stage.
-        model: the model's own description, classifier.json.
-        facts: versions, machine and revision, by name.
-        label_errors: likely ones that the diagnosis found; None if it was not made.
+        results: of the other stages.
+        facts: versions and machine, by name.
     """
-    name, level = data_name(params), percent(params.evaluate.confidence)
-    evaluate = metrics.get("evaluate", {})
-    found = results(evaluate, name, level)
-    data = ModelCardData(
-        license=LICENSE,
-        library_name="keras",
-        pipeline_tag="image-classification",
-        tags=["image-classification", "keras", "dvc", *params.model.backbones],
-        metrics=[result.metric_type for result in found] or None,
-        model_name=f"Classifier of {len(model['class_names'])} classes ({name})",
-        eval_results=found or None,
-    )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # Markdown: `inline` escapes what comes from data
-    )
-    environment.filters |= {"inline": inline, "show": show, "readable": readable}
-    text = environment.get_template(TEMPLATE).render(
-        name=name,
-        level=level,
+    evaluate = results.of("evaluate")
+    test, val = evaluate.get("test", {}), evaluate.get("val", {})
+    filters = {"inline": inline, "show": show, "readable": readable}
+    template = load_template(templates, TEMPLATE, autoescape=False, filters=filters)  # Markdown
+    text = template.render(
+        name=data_name(params.data),
+        level=percent(params.evaluate.confidence),
         params=params,
-        model=model,
-        clean=metrics.get("clean", {}),
-        split=metrics.get("split", {}),
-        train=metrics.get("train", {}),
-        test=fold(evaluate.get("test", {})),
-        val=fold(evaluate.get("val", {})),
-        per_class={
-            label: fold(row) for label, row in evaluate.get("test", {}).get("per_class", {}).items()
-        },
+        model=results.model,
+        clean=results.of("clean"),
+        split=results.of("split"),
+        train=results.of("train"),
+        test=fold(test),
+        val=fold(val),
+        per_class={label: fold(row) for label, row in test.get("per_class", {}).items()},
         calibration=evaluate.get("calibration") or {},
         threshold=evaluate.get("threshold") or {},
-        cautions=cautions(metrics, label_errors),
-        label_errors=label_errors,
+        cautions=cautions(results.metrics, results.label_errors),
+        label_errors=results.label_errors,
         facts=facts,
     )
-    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
+    return str(ModelCard(f"---\n{metadata(params, results).to_yaml()}\n---\n\n{text}"))

@@ -1,4 +1,4 @@
-"""Numbers as people read them, and tables of them, from whatever a metrics file or CSV holds."""
+"""Numbers for people: values as text, and tables of the values of a metrics file or a CSV."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -7,26 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from common.metric_names import METRICS
+
 ABSENT = "–"
 LOW, HIGH = "_low", "_high"  # endings of the keys that hold the ends of a number's interval
-
-# Keys of the metrics files whose plain reading is not good enough.
-NAMES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "precision_macro": "Precision, macro",
-    "recall_macro": "Recall, macro",
-    "f1_macro": "F1, macro",
-    "f1_weighted": "F1, weighted",
-    "roc_auc": "ROC area",
-    "pr_auc": "PR area (average precision)",
-    "mcc": "Matthews correlation",
-    "loss": "Loss (nats)",
-    "brier": "Brier score",
-    "ece": "Expected calibration error",
-    "n_examples": "Pictures",
-    "f1": "F1",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +62,11 @@ def show(value: Any) -> str:
     if isinstance(value, float):
         if value < 0:
             return f"−{show(-value)}"
-        size = value
-        if size >= 1000:
+        if value >= 1000:
             return f"{value:,.0f}"
-        if size >= 10:
+        if value >= 10:
             return f"{value:.1f}"
-        return f"{value:.3f}" if size >= 0.0005 or size == 0 else f"{value:.1e}"
+        return f"{value:.3f}" if value >= 0.0005 or value == 0 else f"{value:.1e}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(show, value)) or ABSENT
     return str(value)
@@ -96,23 +79,29 @@ def cell(value: Any, low: float | None = None, high: float | None = None) -> Cel
 
 def readable(key: str) -> str:
     """A key of a metrics file as words."""
-    return NAMES.get(key, key.replace("_", " "))
+    return METRICS[key].words if key in METRICS else key.replace("_", " ")
 
 
 def fold(content: dict) -> dict[str, Cell]:
     """The plain values of a dict; NAME_low and NAME_high become the interval of NAME."""
-    found = {}
+    cells = {}
     for key, value in content.items():
         base = key.removesuffix(LOW).removesuffix(HIGH)
         if isinstance(value, dict) or (base != key and base in content):
             continue
-        found[key] = cell(value, content.get(key + LOW), content.get(key + HIGH))
-    return found
+        cells[key] = cell(value, content.get(key + LOW), content.get(key + HIGH))
+    return cells
 
 
 def percent(fraction: float) -> str:
     """A fraction as a person writes it: 0.95 as 95 %, the space kept on the line."""
     return f"{100 * fraction:g}\N{NO-BREAK SPACE}%"
+
+
+def listed(names: list[str], limit: int = 8) -> str:
+    """Names with commas between them; of more than `limit`, the first and the number of others."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def flat(content: dict, prefix: str = "") -> Iterable[tuple[str, Cell]]:
@@ -124,10 +113,9 @@ def flat(content: dict, prefix: str = "") -> Iterable[tuple[str, Cell]]:
             yield from flat(value, f"{prefix}{key}.")
 
 
-def values_table(caption: str, content: dict, keys: Iterable[str] | None = None) -> Table | None:
+def values_table(caption: str, content: dict) -> Table | None:
     """The plain values of a dict, one to a row; None without any."""
-    found = fold(content)
-    rows = [[cell(readable(key)), found[key]] for key in keys or found if key in found]
+    rows = [[cell(readable(key)), value] for key, value in fold(content).items()]
     return Table(caption, ["", "value"], rows) if rows else None
 
 
@@ -142,10 +130,10 @@ def matrix(caption: str, content: dict, first: str, note: str = "") -> Table | N
     """
     if not content or not all(isinstance(value, dict) and value for value in content.values()):
         return None
-    lines = {name: dict(flat(value)) for name, value in content.items()}
-    keys = list(dict.fromkeys(key for line in lines.values() for key in line))
+    cells = {name: dict(flat(values)) for name, values in content.items()}
+    keys = list(dict.fromkeys(key for row in cells.values() for key in row))
     empty = cell(None)
-    rows = [[cell(name), *(line.get(key, empty) for key in keys)] for name, line in lines.items()]
+    rows = [[cell(name), *(row.get(key, empty) for key in keys)] for name, row in cells.items()]
     return Table(caption, [first, *map(readable, keys)], rows, note)
 
 
@@ -164,25 +152,25 @@ def csv_table(caption: str, path: Path, limit: int) -> Table | None:
         return None
     if frame.empty:
         return None
-    shown = frame.head(limit)
-    # A column of numbers is set as numbers; one odd entry, and all of it stays text.
-    columns = {}
-    for name in shown:
-        numbers = pd.to_numeric(shown[name].where(shown[name] != "", None), errors="coerce")
-        whole = (numbers.isna() == (shown[name] == "")).all() and numbers.notna().any()
-        columns[name] = [None if pd.isna(x) else _number(x) for x in numbers] if whole else None
+    first_rows = frame.head(limit)
+    columns = {name: _column(first_rows[name]) for name in first_rows}
     rows = []
-    for index, (_, row) in enumerate(shown.iterrows()):
-        values = {
-            name: row[name] if columns[name] is None else columns[name][index] for name in shown
-        }
-        folded = fold(values)
-        rows.append([folded[name] for name in folded])
-    headers = [readable(name) for name in fold(dict.fromkeys(shown))]
-    more = len(frame) - len(shown)
-    note = f"The first {len(shown):,} of {len(frame):,} rows; all in {path.name}." if more else ""
-    return Table(caption, headers, rows, note, folded=True)
+    for index in range(len(first_rows)):
+        cells = fold({name: values[index] for name, values in columns.items()})
+        rows.append(list(cells.values()))
+    headers = [readable(name) for name in fold(dict.fromkeys(columns))]
+    note = f"The first {limit:,} of {len(frame):,} rows; all in {path.name}."
+    return Table(caption, headers, rows, note if len(frame) > limit else "", folded=True)
+
+
+def _column(texts: pd.Series) -> list:
+    """A column of a CSV: numbers if every entry is one or empty (None), else its texts."""
+    numbers = pd.to_numeric(texts.where(texts != "", None), errors="coerce")
+    if numbers.isna().all() or (numbers.isna() != (texts == "")).any():
+        return texts.tolist()
+    return [None if pd.isna(number) else _number(number) for number in numbers]
 
 
 def _number(value: float) -> int | float:
+    """A whole number as an int, but 0 and 1 as they are: these may be fractions."""
     return int(value) if float(value).is_integer() and abs(value) >= 2 else float(value)

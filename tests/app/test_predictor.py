@@ -12,7 +12,7 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json, write_json
 from common.images import ImageError
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 NAMES = ["cat", "dog", "owl"]
 

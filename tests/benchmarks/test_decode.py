@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.decode import main
 from common.errors import StageError
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 
 def test_both_ways_are_compared_on_every_jpeg_large_enough(tmp_path, capsys):

@@ -4,7 +4,7 @@ import pytest
 from benchmarks.imagenet_top1 import batches, class_numbers, find_images, read_classes, top_k_hits
 from common.errors import StageError
 from common.files import write_json
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 
 @pytest.fixture

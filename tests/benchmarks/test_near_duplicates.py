@@ -5,7 +5,7 @@ from benchmarks.near_duplicates.finders import pairs_within
 from benchmarks.near_duplicates.planted import KINDS, decode, plant
 from benchmarks.near_duplicates.recall import report_planted, strangers
 from benchmarks.near_duplicates.scaling import brute_force
-from tests.helpers.pipeline import image_bytes, make_image, write_images
+from tests.helpers.images import image_bytes, make_image, write_images
 
 
 def test_pairs_within_groups():

@@ -18,7 +18,7 @@ from common.images import (
     to_rgb,
 )
 from common.reasons import DECODING, REASONS
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 LIMIT = 10_000_000
 

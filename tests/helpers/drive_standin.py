@@ -1,4 +1,4 @@
-"""A Google Drive on this computer, for tests: an HTTPS proxy that answers for Drive's hosts.
+"""Stand-in for Google Drive: an HTTPS proxy on this computer that answers for Drive's hosts.
 
 The code under test is not changed and not patched. It is led here by HTTPS_PROXY, and trusts
 the certificates made here by REQUESTS_CA_BUNDLE, as it would behind a company's proxy.
@@ -43,7 +43,7 @@ SIGN_IN = "<!doctype html><html><head><title>Sign in - Google Accounts</title></
 
 @dataclass
 class Answer:
-    """What the download host says once about a file."""
+    """One answer of the download host to a request for a file."""
 
     body: bytes = b""
     status: int = 200
@@ -97,7 +97,7 @@ class Drive:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(self.ca))
 
     def stop(self) -> None:
-        """Ends the server and everyone who hangs."""
+        """Ends the server and the answers that still wait."""
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -189,11 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         body, status, headers = answer.body, answer.status, dict(answer.headers)
-        asked = self.headers.get("Range")
+        byte_range = self.headers.get("Range")
         if answer.etag:
             headers["ETag"] = answer.etag
-            if asked and self.headers.get("If-Range", answer.etag) == answer.etag:
-                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if byte_range and self.headers.get("If-Range", answer.etag) == answer.etag:
+                start = int(byte_range.removeprefix("bytes=").removesuffix("-"))
                 headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
                 body, status = body[start:], 206
         if answer.content_type:

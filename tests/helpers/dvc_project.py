@@ -1,5 +1,6 @@
 """A copy of the project with a git history of its own, to run DVC in."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -7,15 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from tests.helpers.pipeline import ROOT
-
-DVC_STAGES = list(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
+from tests.helpers.pipeline import GRAPH, ROOT, STAGES
 
 
 class Project:
-    """A copy of the project with a git history of its own."""
+    """A folder with a git history of its own, and the commands that run in it."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -30,6 +30,7 @@ class Project:
         }
 
     def call(self, *words: str, fails=False) -> str:
+        """Runs a command and returns what it prints; fails where its exit status is unexpected."""
         done = subprocess.run(
             words,
             cwd=self.folder,
@@ -43,7 +44,8 @@ class Project:
         return done.stdout
 
     def ran(self, output: str) -> list[str]:
-        return [s for s in DVC_STAGES if f"> python -m stages.{s} " in output]
+        """The stages that ran, by what `dvc repro` printed."""
+        return [s for s in STAGES if f"> python -m stages.{s} " in output]
 
     def experiments(self) -> list[str]:
         return self.call("dvc", "exp", "list", "--name-only").split()
@@ -58,6 +60,11 @@ class Project:
             for stage, entry in self.lock()["stages"].items()
             for out in entry["outs"]
         }
+
+    def changed_stages(self) -> set[str]:
+        """The stages that would run, by `dvc status`: called in this process, to be quick."""
+        with contextlib.chdir(self.folder), Repo(".") as repo:
+            return {name.rpartition(":")[2] for name in repo.status()}
 
     def commit(self, message: str) -> None:
         self.call("git", "add", "-A")
@@ -74,17 +81,35 @@ def copy_project(folder: Path) -> Project:
         check=True,
     ).stdout.decode()
     for name in filter(None, listed.split("\0")):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
-            shutil.copyfile(ROOT / name, target)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
     project = Project(folder)
     project.call("git", "init", "-q", "-b", "main")
     return project
 
 
+def write_stand_ins(project: Project) -> None:
+    """Makes `dvc status` clean without running a stage.
+
+    Every path of the graph that is not there becomes a file or a folder of one file, and DVC
+    takes these for the results of the stages.
+    """
+    for stage in GRAPH.values():
+        for kind in ("deps", "outs", "metrics", "plots"):
+            for entry in stage.get(kind, []):
+                name = next(iter(entry)) if isinstance(entry, dict) else entry
+                path = project.folder / name
+                if path.exists() or "${" in name:  # ${data.path} is in git
+                    continue
+                file = path if path.suffix else path / "stand_in"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(name)
+    project.call("dvc", "commit", "--force")
+
+
 def make_branches(folder: Path, variants: dict[str, dict], write: Callable[..., None]) -> None:
-    """Makes a DVC repository of a folder, with a branch for each variant; its tag is `empty`.
+    """Makes a DVC repository of a folder, with a branch for each variant; the tag `empty` has none.
 
     Args:
         folder: what is in it is in the first commit.

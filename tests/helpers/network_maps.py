@@ -1,4 +1,4 @@
-"""Images for networks, their maps, and weights that leave no layer without a part in them."""
+"""Photographs for networks, their maps, and random weights under which every layer counts."""
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ def photographs(size=SIZE) -> np.ndarray:
 
 
 def maps_of(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """The output of a model, dropout and the like switched off."""
     return keras.ops.convert_to_numpy(model(pixels, training=False))
 
 
@@ -54,7 +55,7 @@ def randomise(model: keras.Model, inputs: np.ndarray, seed=0) -> None:
 
 
 def layers_of(model: keras.Model):
-    """Layers, also of models inside."""
+    """The layers of a model, and of the models inside it."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from layers_of(layer)

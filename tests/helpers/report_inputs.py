@@ -1,4 +1,4 @@
-"""Results of a small pipeline that never ran: what the report and the model card are made from."""
+"""Inputs of the report and the model card: results of a small pipeline that never ran."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from common.files import write_json
+from common.files import sha256_of, write_json
 from tests.helpers.pipeline import ROOT, write_params
 
 CLASSES = ["cat", "<b>owl</b>", 'a "b" & c|d']
@@ -14,6 +14,7 @@ TEMPLATES = ROOT / "stages/report/templates"
 
 
 def evaluate(n=40) -> dict:
+    """Metrics of an evaluation of `n` test images; the names of classes hold markup."""
     per_class = {
         name: {
             "precision": 0.5 + i / 10,
@@ -24,7 +25,7 @@ def evaluate(n=40) -> dict:
         for i, name in enumerate(CLASSES)
     }
     per_class[CLASSES[0]]["precision"] = None
-    part = {
+    split = {
         "accuracy": 0.8765432,
         "accuracy_low": 0.8123,
         "accuracy_high": 0.9234,
@@ -38,8 +39,8 @@ def evaluate(n=40) -> dict:
         "per_class": per_class,
     }
     return {
-        "test": part,
-        "val": part | {"accuracy": 0.9},
+        "test": split,
+        "val": split | {"accuracy": 0.9},
         "calibration": {
             "temperature": 1.25,
             "test": {"before": {"ece": 0.0811}, "after": {"ece": 0.0322}},
@@ -70,7 +71,7 @@ METRICS = {
 
 
 def drawing(path: Path, width=640, height=400, noise=False) -> Path:
-    """An image: a few flat colours, or as many as a photograph has."""
+    """Writes an image of a few flat colours, or with as many as a photograph has."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if noise:
         pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
@@ -126,7 +127,7 @@ def write_inputs(folder: Path, metrics=None, plots=True, **changes) -> list[str]
 
 
 def write_tables(folder: Path) -> list[str]:
-    """The tables of later stages, too; returns their flags."""
+    """Writes the tables of later stages below a folder; returns their flags."""
     (folder / "diagnosis").mkdir()
     rows = "".join(f"cat/{i}.png,cat,owl,0.{i:02}\n" for i in range(23))
     (folder / "diagnosis/label_errors.csv").write_text(f"path,label,suggested,score\n{rows}")
@@ -138,9 +139,7 @@ def write_tables(folder: Path) -> list[str]:
 
 
 def write_log(folder: Path, stage: str, **changes) -> None:
-    """The log that a stage leaves, of the metrics that are there."""
-    from common.files import sha256_of
-
+    """Writes the log of a stage whose metrics are those that are there."""
     content = {
         "stage": stage,
         "finished": "2026-01-02T03:04:05+00:00",

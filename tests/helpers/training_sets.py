@@ -1,4 +1,4 @@
-"""Settings of a head and of its training, and small sets of maps to train on."""
+"""Settings of a plain head and of its training, and small sets of maps to train on."""
 
 import numpy as np
 
@@ -45,6 +45,7 @@ TRAIN = Train(
 
 
 def separable(n=60, seed=0):
+    """Maps (n, 1, 3, 3, 8) of two classes that the centre of one channel tells apart; labels."""
     rng = np.random.default_rng(seed)
     label = np.arange(n) % 2
     maps = rng.normal(size=(n, 1, 3, 3, 8)).astype(np.float32)
@@ -53,9 +54,11 @@ def separable(n=60, seed=0):
 
 
 def batches_of(maps, label, batch_size=8):
+    """Batches of maps of two classes, every row once in an epoch."""
     return MapBatches(maps, label, 2, Sampling.plain(len(label)), batch_size, 0)
 
 
 def sampling_of(rows, times, weights=None):
+    """A sampling table; all weights are 1 where none are given."""
     ones = np.ones(len(rows), np.float32)
     return Sampling(np.array(rows), np.array(times), ones if weights is None else weights)

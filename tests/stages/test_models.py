@@ -65,7 +65,7 @@ def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
 
 
 def test_training_learned_and_its_history_is_told(whole_run):
-    history = pd.read_csv(whole_run.path("history.csv"))
+    history = pd.read_csv(whole_run.path("p/train/history.csv"))
     assert list(history.columns)[:6] == tables.HISTORY_FIRST_COLUMNS
     found = read_json(whole_run.path("m/train.json"))
     assert found["epochs"] == len(history)
@@ -142,10 +142,13 @@ def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
     table = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     truth = table["label"].map(NAMES.index).to_numpy()
     p = table[[f"p_{name}" for name in NAMES]].to_numpy()
-    roc = pd.read_csv(whole_run.path("curves/roc.csv"))
+    roc = pd.read_csv(whole_run.path("p/evaluate/curves/roc.csv"))
     expected = metrics.mean_curve(metrics.roc_curves(truth, p, NAMES))[1]
     np.testing.assert_allclose(roc["tpr"], expected, atol=1e-6)
-    assert list(pd.read_csv(whole_run.path("curves/pr.csv")).columns) == ["recall", "precision"]
+    assert list(pd.read_csv(whole_run.path("p/evaluate/curves/pr.csv")).columns) == [
+        "recall",
+        "precision",
+    ]
 
 
 def test_every_plot_is_a_image_of_readable_size(whole_run):
@@ -293,9 +296,9 @@ def test_weights_of_the_sampling_table_reach_the_loss(whole_run, tmp_path, small
     label = tables.Dataset(whole_run.path("dataset/train")).label
     plain = tables.Sampling.plain(len(label))
     weights = (label == NAMES.index("owl")).astype(np.float32)
-    tables.write_sampling(tmp_path / "sampling.parquet", plain._replace(weights=weights))
+    tables.write_sampling(tmp_path / "sampling/train.parquet", plain._replace(weights=weights))
     other.train()
-    history = pd.read_csv(other.path("history.csv"))
+    history = pd.read_csv(other.path("p/train/history.csv"))
     assert history["loss"].iloc[-1] < 0.01
     assert history["accuracy"].iloc[-1] < 0.5
 
@@ -308,11 +311,11 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
         model__head__l2=0.0, **{f"train__{name}": value for name, value in changes.items()}
     )
     other = type(whole_run)(tmp_path, params)
-    for name in ("dataset", "features", "sampling.parquet"):
+    for name in ("dataset", "features", "sampling"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.train()
     found = read_json(other.path("m/train.json"))
-    history = pd.read_csv(other.path("history.csv"))
+    history = pd.read_csv(other.path("p/train/history.csv"))
     assert found["best_epoch"] == history["val_f1_macro"].idxmax() + 1
     assert found["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
     val = tables.Dataset(other.path("dataset/val"))

@@ -13,7 +13,8 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json
 from tests.helpers.dvc_project import make_branches
-from tests.helpers.pipeline import PREPROCESSING, image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
+from tests.helpers.pipeline import PREPROCESSING
 from tools.compare import bootstrap, paired
 from tools.compare.__main__ import main
 

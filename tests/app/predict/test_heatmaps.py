@@ -10,7 +10,7 @@ from app.predict.heatmaps import HeatFiles, caption, draw, shared_folder
 from app.predict.inputs import ImageInput, parse_inputs
 from app.predictor import Prediction, Predictor
 from common.errors import StageError
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 SMALL = image_bytes(make_image(1, (40, 90)))
 

@@ -22,7 +22,7 @@ from app.predict.inputs import (
     walk,
 )
 from common.junk import is_junk
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 PNG = image_bytes(make_image(0, (8, 8)))
 

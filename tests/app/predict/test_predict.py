@@ -20,7 +20,8 @@ from app.predict.stream import predictions
 from app.predictor import Predictor
 from common import tables
 from common.errors import StageError
-from tests.helpers.pipeline import COLOURS, ROOT, image_bytes, make_image
+from tests.helpers.images import COLOURS, image_bytes, make_image
+from tests.helpers.pipeline import ROOT
 
 NAMES = ["cat", "dog", "owl"]
 

@@ -19,7 +19,7 @@ from app.serve.decoder_pool import DecoderPool
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
 from common.images import ImageError
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 SIZE = (64, 64)
 GOOD = image_bytes(make_image(3, (90, 60), "red"))

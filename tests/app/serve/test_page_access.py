@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.helpers.browser import needs_browser
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.page_server import answers, card, give, model, visit
-from tests.helpers.pipeline import image_bytes, make_image
 
 pytestmark = needs_browser
 RED = image_bytes(make_image(9, colour="red"))

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from app.predictor import Predictor
 from tests.helpers.browser import needs_browser
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.page_server import answers, card, give, model, visit
-from tests.helpers.pipeline import image_bytes, make_image
 
 pytestmark = needs_browser
 PREDICT, MODEL = "**/v1/predict*", "**/v1/model"

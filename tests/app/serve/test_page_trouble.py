@@ -5,6 +5,7 @@ import time
 from playwright.sync_api import expect
 
 from tests.helpers.browser import needs_browser
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.page_server import (
     answers,
     card,
@@ -13,7 +14,6 @@ from tests.helpers.page_server import (
     refusal,
     visit,
 )
-from tests.helpers.pipeline import image_bytes, make_image
 
 pytestmark = needs_browser
 PREDICT, MODEL = "**/v1/predict*", "**/v1/model"

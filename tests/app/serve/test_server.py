@@ -14,7 +14,7 @@ from app.serve.middleware import HEADERS
 from app.serve.settings import STATIC
 from common.files import read_json
 from common.tables import Dataset
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts
 
 NAMES = ["cat", "dog", "owl"]

@@ -8,7 +8,7 @@ import time
 
 from app.serve.errors import STATUSES
 from app.serve.settings import Limits
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, parts, until
 
 COUNT = int(os.environ.get("FUZZ_BODIES", "10000"))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.serve.settings import Limits
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, everything, parts, until
 
 GOOD = image_bytes(make_image(1, colour="red"))

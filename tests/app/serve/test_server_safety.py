@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.serve.server import SafeFormatter
 from tests.app.serve.test_decoder_pool import BOMB, png, scans
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts, until
 
 GOOD = image_bytes(make_image(1, colour="red"))

@@ -9,7 +9,7 @@ import pytest
 from common.contracts.dataset import Dataset, Preprocessing, dataset_schema, write_dataset
 from common.errors import StageError
 from common.images import decode_png, encode_png
-from tests.helpers.pipeline import make_image
+from tests.helpers.images import make_image
 
 PREPROCESSING = Preprocessing((6, 8), "crop", 1000)
 NAMES = ["007", "NA"]  # names that careless readers take for a number and for nothing

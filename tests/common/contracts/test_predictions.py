@@ -12,7 +12,7 @@ from common.contracts.predictions import (
 )
 from common.errors import StageError
 from common.images import encode_png
-from tests.helpers.pipeline import make_image
+from tests.helpers.images import make_image
 
 NAMES = ["007", "NA"]  # names that careless readers take for a number and for nothing
 PROBABILITIES = np.array([[0.75, 0.25], [0.5, 0.5], [0, 1], [0.1, 0.9], [1, 0]])

@@ -12,7 +12,7 @@ from common.plots.grids import (
     contact_sheet,
     thumbnails,
 )
-from tests.helpers.pipeline import image_bytes
+from tests.helpers.images import image_bytes
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from common import tables
 from common.errors import StageError
 from common.files import read_json
 from stages.clean import plots
-from tests.helpers.pipeline import ROOT, image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
+from tests.helpers.pipeline import ROOT
 
 SHARED = ROOT.parent / "shared" / "data"
 

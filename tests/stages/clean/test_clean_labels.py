@@ -3,7 +3,7 @@ import pytest
 from common import tables
 from common.errors import StageError
 from common.files import read_json
-from tests.helpers.pipeline import image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
 
 CHECKED = ("files", "junk", "outside_classes", "label_tables", "unlisted", "kept", "rejected")
 

@@ -11,7 +11,8 @@ from common.params import read_params
 from stages.clean.decoding import decode_all, decode_file, require_two_classes, scratch_thumbs
 from stages.clean.duplicates.fingerprints import fingerprint
 from stages.clean.labels.class_folders import LabelledFile
-from tests.helpers.pipeline import ROOT, image_bytes, make_image
+from tests.helpers.images import image_bytes, make_image
+from tests.helpers.pipeline import ROOT
 
 CLEAN = read_params(ROOT / "params.yaml").clean
 

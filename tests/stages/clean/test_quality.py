@@ -6,7 +6,8 @@ from PIL import Image, ImageFilter
 from common import tables
 from common.params import read_params
 from stages.clean.quality import RULES, add_flags, count_flags, measure
-from tests.helpers.pipeline import ROOT, make_image
+from tests.helpers.images import make_image
+from tests.helpers.pipeline import ROOT
 
 LIMITS = read_params(ROOT / "params.yaml").clean.quality
 

@@ -10,14 +10,8 @@ from common.embeddings import write_embeddings
 from common.errors import StageError
 from common.files import read_json
 from stages.diagnose import __main__ as diagnose
-from tests.helpers.pipeline import (
-    PREPROCESSING,
-    SMALL,
-    image_bytes,
-    make_image,
-    write_images,
-    write_params,
-)
+from tests.helpers.images import image_bytes, make_image, write_images
+from tests.helpers.pipeline import PREPROCESSING, SMALL, write_params
 
 SIZES = {"train": 60, "val": 12, "test": 12}
 PLANTED = 7  # row of train with another class's embedding

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import StageError
 from common.files import read_json
-from tests.helpers.pipeline import write_images
+from tests.helpers.images import write_images
 
 
 def files_in(folder):
@@ -39,7 +39,7 @@ def test_a_folder_arrives_as_it_is_without_junk(run):
         "folders": 2,
         "bytes": sum(len(content) for content in expected.values()),
     }
-    assert run.path("p/files.png").read_bytes().startswith(b"\x89PNG")
+    assert run.path("p/download/files.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_names_that_are_no_utf8_become_text(run):

@@ -63,8 +63,10 @@ def test_two_classes(tmp_path):
     run = make(tmp_path, sets_of([40, 12]), ["cat", "dog"], evaluate__abstain=1.0)
     run.evaluate()
     found = read_json(tmp_path / "m/evaluate.json")
-    assert {file.stem for file in (tmp_path / "p/evaluate").iterdir()} == PLOTS | {"threshold"}
-    for file in (tmp_path / "p/evaluate").iterdir():
+    assert {file.stem for file in (tmp_path / "p/evaluate/images").iterdir()} == PLOTS | {
+        "threshold"
+    }
+    for file in (tmp_path / "p/evaluate/images").iterdir():
         with Image.open(file) as image:
             assert min(image.size) >= 150
             assert np.asarray(image.convert("L")).std() > 5
@@ -89,9 +91,9 @@ def test_two_classes(tmp_path):
     assert set(slices["kind"]) == {"size", "flag", "folder", "format"}
     assert slices["accuracy"].is_monotonic_increasing
     assert found["slices"]["reported"] == len(slices)
-    files = {file.stem for file in (tmp_path / "curves").iterdir()}
+    files = {file.stem for file in (tmp_path / "p/evaluate/curves").iterdir()}
     assert files == {"confusion", "roc", "pr", "reliability", "coverage", "threshold"}
-    with (tmp_path / "curves/threshold.csv").open() as file:
+    with (tmp_path / "p/evaluate/curves/threshold.csv").open() as file:
         assert len(list(csv.reader(file))) == 2 * 201 + 1
 
 
@@ -100,7 +102,7 @@ def test_many_classes_have_top_k_and_no_threshold(tmp_path):
     run = make(tmp_path, sets_of([4] * 30, 3.0), names, evaluate__top_k=[2, 5, 30])
     run.evaluate()
     found = read_json(tmp_path / "m/evaluate.json")
-    assert {file.stem for file in (tmp_path / "p/evaluate").iterdir()} == PLOTS
+    assert {file.stem for file in (tmp_path / "p/evaluate/images").iterdir()} == PLOTS
     assert found["threshold"] is None
     scores = found["test"]
     assert scores["accuracy"] <= scores["top_2_accuracy"] <= scores["top_5_accuracy"]

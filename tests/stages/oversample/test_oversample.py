@@ -8,7 +8,7 @@ from common.files import read_json
 
 def test_the_stage_touches_train_alone(sampled_run):
     train = Dataset(sampled_run.path("dataset/train"))
-    rows, times, weights = read_sampling(sampled_run.path("sampling.parquet"))
+    rows, times, weights = read_sampling(sampled_run.path("sampling/train.parquet"))
     assert rows.max() < train.n
     assert set(rows) == set(range(train.n))
     assert np.bincount(train.label[rows]).tolist() == [28, 28, 28]
@@ -38,7 +38,7 @@ def test_every_method_has_its_numbers_and_its_plot(
     (tmp_path / "dataset").symlink_to(sampled_run.path("dataset"))
     other.oversample()
     train = Dataset(sampled_run.path("dataset/train"))
-    rows, _, weights = read_sampling(other.path("sampling.parquet"))
+    rows, _, weights = read_sampling(other.path("sampling/train.parquet"))
     assert np.bincount(train.label[rows]).tolist() == samples
     np.testing.assert_allclose(weights, np.array(weight)[train.label[rows]], rtol=1e-6)
     per_class = read_json(other.path("m/oversample.json"))["per_class"]
@@ -46,4 +46,4 @@ def test_every_method_has_its_numbers_and_its_plot(
     assert [per_class[name]["pictures"] for name in train.class_names] == [28, 14, 8]
     class_weights = [per_class[name]["weight"] for name in train.class_names]
     assert class_weights == pytest.approx(weight, abs=1e-6)
-    assert other.path("p/oversample.png").stat().st_size > 5000
+    assert other.path("p/oversample/classes.png").stat().st_size > 5000

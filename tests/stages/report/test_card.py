@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 
 from stages.report import __main__ as report
 from stages.report.card import inline
-from tests.helpers.pipeline import make_image
+from tests.helpers.images import make_image
 from tests.helpers.report_inputs import CLASSES, METRICS, write_inputs, write_tables
 
 

@@ -1,20 +1,22 @@
 """The page against the numbers that it was made from, and against what a browser must not do."""
 
-import hashlib
 import re
 from html.parser import HTMLParser
+from importlib import metadata
 
+import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 
 from common.errors import StageError
 from common.params import Params, read_params
 from stages.report import __main__ as report
-from stages.report import environment, images, numbers, summary
+from stages.report.embed import embed
 from tests.helpers.report_inputs import (
     CLASSES,
     METRICS,
     drawing,
-    evaluate,
     write_inputs,
     write_log,
     write_tables,
@@ -38,8 +40,8 @@ class Page(HTMLParser):
             self.data.append((self.section, attrs["value"]))
 
     def handle_data(self, data):
-        known = self.sections.setdefault(self.section, "")
-        self.sections[self.section] = f"{known} {' '.join(data.split())}"
+        before = self.sections.setdefault(self.section, "")
+        self.sections[self.section] = f"{before} {' '.join(data.split())}"
 
     def all(self, name):
         return [attrs for tag, attrs in self.tags if tag == name]
@@ -69,8 +71,8 @@ def test_numbers_on_the_page_are_those_of_the_metrics_with_their_intervals(make)
     assert "95\u00a0% interval <span>0.812\u00a0–\u00a00.923" in first
     assert 'x="81.23" width="11.11"' in first  # the bar
     values = [value for section, value in page.data if section == "evaluation"]
-    for part in ("test", "val"):
-        for value in METRICS["evaluate"][part].values():
+    for split in ("test", "val"):
+        for value in METRICS["evaluate"][split].values():
             if isinstance(value, (int, float)):
                 assert repr(value) in values or not str(value).startswith("0.8765")
     assert {"0.8765432", "0.9", "0.7", "40", "0.6", "0.0811", "0.0322", "1.25"} <= set(values)
@@ -84,11 +86,7 @@ def test_numbers_on_the_page_are_those_of_the_metrics_with_their_intervals(make)
 def test_all_parameters_are_there(make, tmp_path):
     page, _ = make(data__path="some/where", train__epochs=33)
     params = read_params(tmp_path / "params.yaml")
-    assert set(report.sections(params)) == set(Params.model_fields)
-    assert report.sections(params) == {
-        name: value if isinstance(value, dict) else {name: value}
-        for name, value in params.model_dump().items()
-    }
+    assert report.sections(params) == {name: getattr(params, name) for name in Params.model_fields}
     assert "some/where" in page.sections["parameters"]
     assert "epochs 33" in page.sections["parameters"]
 
@@ -162,8 +160,8 @@ def test_two_classes_and_thirty_and_no_interval(make):
     for count in (2, 30):
         names = [f"class {i}" for i in range(count)]
         per_class = {name: {"recall": i / count, "support": 50} for i, name in enumerate(names)}
-        part = {"accuracy": 0.5, "n_examples": 50 * count, "per_class": per_class}
-        page, _ = make(metrics={"evaluate": {"test": part, "val": part}})
+        split = {"accuracy": 0.5, "n_examples": 50 * count, "per_class": per_class}
+        page, _ = make(metrics={"evaluate": {"test": split, "val": split}})
         assert f"class {count - 1}" in page.sections["evaluation"]
         assert "No intervals were computed" in page.sections["summary"]
         assert "no interval" in page.sections["summary"]
@@ -192,87 +190,21 @@ def test_metrics_that_are_none_stop_it(make, tmp_path):
         make(metrics={})
 
 
-def test_the_lock_counts_without_the_reports_own_entry(tmp_path):
-    path = tmp_path / "dvc.lock"
-    assert environment.lock_hash(path) is None
-    path.write_text("stages:\n  b: {md5: 1}\n  a: {md5: 2}\n")
-    expected = hashlib.sha256(b'{"a":{"md5":2},"b":{"md5":1}}').hexdigest()
-    assert environment.lock_hash(path) == expected
-    path.write_text("stages:\n  a: {md5: 2}\n  report: {md5: 9}\n  b: {md5: 1}\n")
-    assert environment.lock_hash(path) == expected
-    path.write_text("stages:\n  a: {md5: 3}\n  b: {md5: 1}\n")
-    assert environment.lock_hash(path) != expected
-
-
-def test_images_fit_into_the_limit(tmp_path):
-    sizes = [(1700, 300), (1500, 300), (300, 200)]
-    files = [drawing(tmp_path / f"{i}.png", *size, noise=True) for i, size in enumerate(sizes)]
-    free, left = images.embed(tmp_path, files)
-    assert (left, [p.size for p in free]) == ([], [1600, 1500, 300])
-    assert [(p.width, p.height) for p in free] == sizes
-    total = sum(len(p.uri) for p in free)
-    less, left = images.embed(tmp_path, files, limit=total * 2 // 3)
-    assert left == []
-    assert sum(len(p.uri) for p in less) <= total * 2 // 3
-    assert less[0].size < 1600
-    assert less[2].uri == free[2].uri  # small ones stay as they are
-    none, left = images.embed(tmp_path, files, limit=10)
-    assert left == ["2.png", "1.png", "0.png"]
-    assert none == []
-
-
 def test_of_a_folder_with_a_plot_for_each_class_the_first_are_shown(make, tmp_path):
     files = [drawing(tmp_path / f"plots/gradcam/{i:02}.png", 40, 30) for i in range(30)]
-    shown, left = images.embed(tmp_path / "plots", files)
-    assert [p.path for p in shown] == [f"gradcam/{i:02}.png" for i in range(24)]
-    assert left == [f"gradcam/{i:02}.png" for i in range(24, 30)]
+    images, left_out = embed(tmp_path / "plots", files)
+    assert [image.path for image in images] == [f"gradcam/{i:02}.png" for i in range(24)]
+    assert left_out == [f"gradcam/{i:02}.png" for i in range(24, 30)]
     page, html = make()
     assert "8 plots are not on this page" in html  # of 32 of gradcam
     assert len(page.all("img")) == 4 + 24
 
 
-def test_what_is_shown_of_numbers():
-    shown = {
-        0.8765432: "0.877",
-        0.0: "0.000",
-        0.00012: "1.2e-04",
-        12.345: "12.3",
-        12345.6: "12,346",
-        -7: "−7",
-        -0.25: "−0.250",
-        1234567: "1,234,567",
-        None: "–",
-        True: "yes",
-    }
-    assert {value: numbers.show(value) for value in shown} == shown
-    assert numbers.show([7, 7, 1280]) == "7, 7, 1,280"
-
-
-def test_cautions_name_small_tests_small_classes_and_imbalance():
-    metrics = {
-        "evaluate": evaluate(n=40),
-        "split": {"train": {"per_class": {"cat": 90, "dog": 20}}},
-        "clean": {"rejected_by_reason": {"label_conflict": 6}},
-    }
-    found = " ".join(summary.cautions(metrics, 3))
-    assert "moves accuracy by 0.025" in found
-    assert "4.5 to 1" in found
-    assert "cat (0), <b>owl</b> (1)" in found
-    assert "Likely label errors found: 3" in found
-    assert "two labels: 6." in found
-    assert "No intervals" not in found
-    plain = {"test": {"accuracy": 0.5, "n_examples": 400, "per_class": {}}}
-    assert summary.cautions({"evaluate": plain}, 0) == [
-        "No intervals were computed for the metrics."
-    ]
-
-
 def test_the_environment_is_this_one(make):
     page, _ = make()
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    for version in (keras.__version__, np.__version__, tf.__version__):
-        assert version in page.sections["environment"]
-    assert "no git repository" in page.sections["environment"]
+    text = page.sections["environment"]
+    for name, module in (("numpy", np), ("pandas", pd), ("scikit-learn", sklearn)):
+        assert f"{name} {module.__version__}" in text
+    for name in ("tensorflow", "keras", "dvc", "pillow"):
+        assert f"{name} {metadata.version(name)}" in text
+    assert "no git repository" in text

@@ -5,8 +5,8 @@ from common.contracts.dataset import Preprocessing
 from common.errors import StageError
 from common.images import decode_png, load_pixels
 from stages.split.resizing import resized_rows
+from tests.helpers.images import image_bytes, make_image
 from tests.helpers.manifests import manifest_of
-from tests.helpers.pipeline import image_bytes, make_image
 
 PREPROCESSING = Preprocessing((24, 32), "crop", 10_000)
 

@@ -10,7 +10,7 @@ from common.contracts.manifest import read_manifest
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png, load_pixels
-from tests.helpers.pipeline import image_bytes, make_image, write_images
+from tests.helpers.images import image_bytes, make_image, write_images
 
 
 def test_every_image_stands_in_one_split_resized_as_serving_will_do_it(sampled_run):

@@ -126,7 +126,7 @@ def test_equal_models_are_equal_bytes_and_the_names_are_keras_own(tmp_path, monk
 
 def test_training_saves_it_where_it_is_asked_for(whole_run, tmp_path, small_params):
     other = type(whole_run)(tmp_path, small_params(train__hdf5=True, train__epochs=1))
-    for name in ("dataset", "features", "sampling.parquet"):
+    for name in ("dataset", "features", "sampling"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.train()
     opened = keras.saving.load_model(other.path("models/classifier") / hdf5.HDF5_FILE)

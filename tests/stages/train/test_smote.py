@@ -105,12 +105,12 @@ def test_the_path_trains_on_mixtures(whole_run, tmp_path, small_params):
     for name in ("dataset", "features"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.oversample()
-    sampling = tables.read_sampling(other.path("sampling.parquet"))
-    plain = tables.read_sampling(whole_run.path("sampling.parquet"))
+    sampling = tables.read_sampling(other.path("sampling/train.parquet"))
+    plain = tables.read_sampling(whole_run.path("sampling/train.parquet"))
     assert [column.tolist() for column in sampling] == [column.tolist() for column in plain]
     other.train()
-    smote = pd.read_csv(other.path("history.csv"))
+    smote = pd.read_csv(other.path("p/train/history.csv"))
     assert smote["val_accuracy"].max() > 0.7
     other.params = small_params(model__attention="none")
     other.train()
-    assert pd.read_csv(other.path("history.csv"))["loss"].tolist() != smote["loss"].tolist()
+    assert pd.read_csv(other.path("p/train/history.csv"))["loss"].tolist() != smote["loss"].tolist()

@@ -40,7 +40,7 @@ def test_the_stage_folds_it_into_the_saved_model_and_evaluate_undoes_it(whole_ru
     for calibration in ("none", "temperature"):
         folder = tmp_path / calibration
         folder.mkdir()
-        for name in ("dataset", "features", "sampling.parquet", "clean"):
+        for name in ("dataset", "features", "sampling", "clean"):
             (folder / name).symlink_to(whole_run.path(name))
         settings = SMALL | {"train__epochs": 2, "train__calibration": calibration}
         run = Run(folder, write_params(folder / "params.yaml", **settings))

@@ -15,7 +15,8 @@ from networks.pixels import pixel_batches, predict_pixels
 from networks.runtime import configure
 from stages.train.fitting import fit
 from stages.train.tuning import TunedNetwork, depth_factors, join_histories, tune
-from tests.helpers.pipeline import COLOURS, PREPROCESSING, make_image
+from tests.helpers.images import COLOURS, make_image
+from tests.helpers.pipeline import PREPROCESSING
 from tests.helpers.training_sets import PLAIN, TRAIN
 
 SIDE, N = 64, 24

@@ -197,7 +197,7 @@ def finished(request, base, tmp_path):
 
 def test_a_recipe_runs_from_images_to_explanations(finished):
     params, run = finished
-    sampling = pd.read_parquet(run.path("sampling.parquet"))
+    sampling = pd.read_parquet(run.path("sampling/train.parquet"))
     assert len(sampling) <= params.train.batch_size  # one step, that is
     classifier = load_classifier(run.path("models/classifier"))
     assert classifier.image_size == (SIZE, SIZE)
@@ -245,7 +245,7 @@ def check_head(params, head):
 
 
 def check_training(params, run):
-    history = pd.read_csv(run.path("history.csv"))
+    history = pd.read_csv(run.path("p/train/history.csv"))
     assert len(history) == 1
     train, tuned = params.train, params.model.trainable != "none"
     rate = (tuned and train.tuning_rate) or train.learning_rate

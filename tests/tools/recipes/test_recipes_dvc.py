@@ -8,8 +8,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from common.files import read_json
-from tests.helpers.dvc_project import DVC_STAGES, copy_project
-from tests.helpers.pipeline import SMALL, write_images, write_params
+from tests.helpers.dvc_project import copy_project
+from tests.helpers.images import write_images
+from tests.helpers.pipeline import SMALL, STAGES, write_params
 
 TINY = """
 about: A head without attention, in two variants.
@@ -80,8 +81,8 @@ def test_what_cannot_run_is_refused_before_anything_runs(project):
 def test_a_recipe_runs_in_the_workspace_each_variant_by_itself(project):
     output = recipes(project, "tiny", "--set", "oversample.target_ratio=0.7", "model.layer=")
     first, second = output.split("==> tiny-max")
-    assert project.ran(first) == DVC_STAGES
-    assert project.ran(second) == DVC_STAGES[DVC_STAGES.index("train") :]
+    assert project.ran(first) == STAGES
+    assert project.ran(second) == STAGES[STAGES.index("train") :]
     assert (model(project)["attention"], model(project)["head"]["pooling"]) == ("none", "max")
     accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
     cells = row(output, "tiny-max")

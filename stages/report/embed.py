@@ -1,6 +1,7 @@
-"""The plots as part of the page: found, scaled down and embedded, within a number of bytes."""
+"""Plots embedded in the page as data URIs, scaled down to fit into a number of bytes."""
 
 import base64
+import collections
 import dataclasses
 import io
 from pathlib import Path
@@ -24,15 +25,15 @@ class EmbeddedImage:
     Attributes:
         path: POSIX, relative to the folder of all plots.
         width, height: px, of the file.
-        size: px, width that it is embedded with.
-        uri: the image itself.
+        embedded_width: px, the width that it is embedded with.
+        uri: the image itself, as a data URI.
     """
 
     path: str
     width: int
     height: int
-    size: int = 0
-    uri: str = ""
+    embedded_width: int
+    uri: str
 
     @property
     def wide(self) -> bool:
@@ -61,8 +62,8 @@ def next_width(width: int) -> int:
     return next(smaller for smaller in WIDTHS if smaller < width)
 
 
-def find(folder: Path) -> list[Path]:
-    """All images below a folder, sorted."""
+def find_plots(folder: Path) -> list[Path]:
+    """All image files below a folder, sorted."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
@@ -83,25 +84,28 @@ def embed(
     Returns:
         The images, in the same order, and the paths of those that were left out.
     """
-    taken: dict[Path, int] = {}
+    counts: collections.Counter[Path] = collections.Counter()
     chosen, left_out = [], []
     for file in files:
-        taken[file.parent] = taken.get(file.parent, 0) + 1
-        (chosen if taken[file.parent] <= PER_FOLDER else left_out).append(file)
+        counts[file.parent] += 1
+        (chosen if counts[file.parent] <= PER_FOLDER else left_out).append(file)
     names = {file: file.relative_to(folder).as_posix() for file in files}
     images = []
-    found = cli.parallel_map(lambda file: encode(file, WIDTHS[0]), chosen)
-    for file, (uri, size) in zip(chosen, cli.progress(found, "pictures", len(chosen)), strict=True):
+    encoded = cli.parallel_map(lambda file: encode(file, WIDTHS[0]), chosen)
+    bar = cli.progress(encoded, "embedding plots", len(chosen), unit="plot")
+    for file, (uri, width) in zip(chosen, bar, strict=True):
         with Image.open(file) as image:
-            images.append(EmbeddedImage(names[file], image.width, image.height, size, uri))
+            images.append(EmbeddedImage(names[file], image.width, image.height, width, uri))
     while sum(len(image.uri) for image in images) > limit:
         # Those above an even share of the bytes; there is at least one.
-        above = [p for p in images if len(p.uri) > limit / len(images)]
-        above = [p for p in above if p.size > WIDTHS[-1]]
-        if not above:
+        large = [image for image in images if len(image.uri) > limit / len(images)]
+        large = [image for image in large if image.embedded_width > WIDTHS[-1]]
+        if not large:
             left_out.append(folder / images.pop().path)
             continue
-        smaller = cli.parallel_map(lambda p: encode(folder / p.path, next_width(p.size)), above)
-        for image, (uri, size) in zip(above, smaller, strict=True):
-            image.uri, image.size = uri, size
-    return images, [file.relative_to(folder).as_posix() for file in left_out]
+        smaller = cli.parallel_map(
+            lambda image: encode(folder / image.path, next_width(image.embedded_width)), large
+        )
+        for image, (uri, width) in zip(large, smaller, strict=True):
+            image.uri, image.embedded_width = uri, width
+    return images, [names[file] for file in left_out]
