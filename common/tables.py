@@ -19,6 +19,9 @@ from common.files import atomic_file
 from common.reasons import REASONS
 
 SPLITS = ("train", "val", "test")
+PREDICTED_SPLITS = ("val", "test")  # those whose predictions the stages after train read
+# Beside the predictions, where a temperature is part of the model: what it said of test before.
+BEFORE_TEMPERATURE_FILE = "test_before_temperature.csv"
 
 # What quality.py measures of each image, and what it flags by that. Flags reject nothing.
 MEASURES = ("sharpness", "brightness", "contrast", "colourfulness", "size_ratio")
@@ -69,8 +72,8 @@ SAMPLING = pa.schema(
 HISTORY_FIRST_COLUMNS = ["epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
 PREDICTION_COLUMNS = ["image_id", "path", "label", "predicted"]  # then p_<class> for each class
 
-# Tables of diagnose, `label_errors.csv` and the two others.
-JUDGED_COLUMNS = ["path", "split", "label", "predicted", "confidence", "p_label", "image_id"]
+# Tables of diagnose: confident_mistakes.csv and unsure_hits.csv, and label_errors.csv.
+REVIEW_COLUMNS = ["path", "split", "label", "predicted", "confidence", "p_label", "image_id"]
 LABEL_ERROR_COLUMNS = [
     *("path", "split", "label", "suggested", "p_label", "p_suggested", "quality", "image_id"),
 ]

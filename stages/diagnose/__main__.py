@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     with atomic_folder(args.diagnosis) as folder:
         for name, rows in (("confident_mistakes", mistakes), ("unsure_hits", hits)):
-            tables.write_listing(folder / f"{name}.csv", rows, tables.JUDGED_COLUMNS)
+            tables.write_listing(folder / f"{name}.csv", rows, tables.REVIEW_COLUMNS)
         tables.write_listing(folder / "label_errors.csv", doubts, tables.LABEL_ERROR_COLUMNS)
     with atomic_folder(args.plots) as folder:
         sheets.draw_judged(folder, judged, params.diagnose.images, splits)

@@ -20,7 +20,7 @@ def judged_rows(predictions: dict[str, tables.Predictions]) -> pd.DataFrame:
         predictions: by split.
 
     Returns:
-        the columns of tables.JUDGED_COLUMNS.
+        the columns of tables.REVIEW_COLUMNS.
     """
     parts = []
     for split, found in predictions.items():
@@ -36,7 +36,7 @@ def judged_rows(predictions: dict[str, tables.Predictions]) -> pd.DataFrame:
             "p_label": found.probabilities[rows, found.label],
             "image_id": found.image_id,
         }
-        parts.append(pd.DataFrame(columns)[tables.JUDGED_COLUMNS])
+        parts.append(pd.DataFrame(columns)[tables.REVIEW_COLUMNS])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -75,7 +75,7 @@ def table(folder, name):
 def test_the_planted_mistake_hit_and_label_error_are_named(tmp_path, capsys):
     found = make(tmp_path, diagnose__unsure_hits=5)
     mistakes = table(tmp_path, "confident_mistakes")
-    assert list(mistakes.columns) == tables.JUDGED_COLUMNS
+    assert list(mistakes.columns) == tables.REVIEW_COLUMNS
     assert mistakes.to_dict("records") == [
         {
             "path": "001/75.png",
