@@ -25,7 +25,7 @@ from stages.ensemble.revisions import (
 from tools.compare import findings, sheet
 from tools.search.project import flags_of
 
-ASKED = "the revisions to compare"
+NAMED_IN = "the revisions to compare"
 TITLES = {"accuracy": "accuracy", "f1_macro": "macro F1", "loss": "loss (nats)"}
 
 
@@ -73,8 +73,8 @@ def read(names: list[str], split: str) -> list[Member]:
                 "`dvc repro`, or name another revision."
             )
         here = name == WORKSPACE
-        members.append(read_workspace(name, files) if here else read_member(name, files, ASKED))
-        check_same_images(members[0], members[-1], ASKED)
+        members.append(read_workspace(name, files) if here else read_member(name, files, NAMED_IN))
+        check_same_images(members[0], members[-1], NAMED_IN)
     return members
 
 
