@@ -20,7 +20,7 @@ from common.reasons import REASONS
 
 SPLITS = ("train", "val", "test")
 PREDICTED_SPLITS = ("val", "test")  # those whose predictions the stages after train read
-# Beside the predictions, where a temperature is part of the model: what it said of test before.
+# Where a temperature is part of the model: the predictions of test without it.
 BEFORE_TEMPERATURE_FILE = "test_before_temperature.csv"
 
 # What quality.py measures of each image, and what it flags by that. Flags reject nothing.

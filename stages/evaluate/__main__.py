@@ -1,8 +1,7 @@
 """Evaluates the predictions of val and test: metrics with intervals, curves, slices, decisions.
 
-Reads:  --dataset; --predictions, a folder with val.csv and test.csv, and what the model said of
-        test before its temperature where it has one; --manifest; --card of the model, for that
-        temperature
+Reads:  --dataset; --predictions, a folder with val.csv and test.csv, and where the model has a
+        temperature test_before_temperature.csv; --manifest; --card, which tells the temperature
 Writes: --metrics; --evaluation, a folder: report.csv (classes with intervals) and slices.csv (parts
         of test, worst first); --decision, JSON: the probabilities from which a server should
         answer; --curves, a folder: CSVs for `dvc plots diff`; --plots, a folder: images

@@ -1,7 +1,7 @@
 """The probabilities of test before and after temperature scaling (Guo et al. 2017).
 
-Where train has made a temperature part of the model, predict has also written what the model said
-before it. Else the temperature is fitted here, on val, to show what scaling would do.
+Where train has made a temperature part of the model, predict has also written the predictions of
+the model without it. Else the temperature is fitted here, on val, to show what scaling would do.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from stages.evaluate.splits import Split
 def read_before_temperature(
     folder: Path, test: tables.Dataset, temperature: float
 ) -> np.ndarray | None:
-    """What the model said of test before its temperature, float (n, n_classes).
+    """The predictions of test by the model without its temperature, float (n, n_classes).
 
     Args:
         folder: the predictions.

@@ -3,6 +3,7 @@
 Chosen on val by the rule of `evaluate.threshold`; what it does on test is reported beside 0.5.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -95,25 +96,41 @@ def count_by_threshold(truth: np.ndarray, score: np.ndarray) -> Counts:
     return Counts(*(values[possible] for values in columns))
 
 
-def choose_threshold(counts: Counts, rule: Threshold) -> float:
+def _f1(counts: Counts, settings: Threshold) -> np.ndarray:
+    return counts.f1
+
+
+def _negative_cost(counts: Counts, settings: Threshold) -> np.ndarray:
+    return -(counts.fp + settings.cost_ratio * counts.fn)
+
+
+def _precision_with_recall(counts: Counts, settings: Threshold) -> np.ndarray:
+    # Rounding in the quotient must not refuse 0.95 of 20.
+    enough = counts.recall >= settings.min_recall - 1e-12
+    return np.where(enough, np.nan_to_num(counts.precision), -np.inf)
+
+
+# `evaluate.threshold.rule` to what is highest at the best threshold, float (n_thresholds,).
+RULES: dict[str, Callable[[Counts, Threshold], np.ndarray]] = {
+    "f1": _f1,
+    "cost": _negative_cost,
+    "min_recall": _precision_with_recall,
+}
+
+
+def choose_threshold(counts: Counts, settings: Threshold) -> float:
     """The threshold that is best by the rule, on validation.
 
     - f1: the highest F1.
     - cost: the lowest FP + cost_ratio FN.
-    - min_recall: the highest precision where recall is at least min_recall; 0 always is one.
+    - min_recall: the highest precision where recall is at least min_recall; with threshold 0 the
+      recall always is 1.
 
-    Of equally good stretches of thresholds that lie side by side (as numbers are, so are their
-    values) the widest is taken, of equally wide ones the highest, and of it the middle: farthest
-    from where validation says that things get worse.
+    Neighbouring thresholds that are equally good make one stretch. The widest stretch is taken,
+    of equally wide ones the highest, and of it the middle: farthest from where validation says
+    that things get worse.
     """
-    if rule.rule == "f1":
-        worth = counts.f1
-    elif rule.rule == "cost":
-        worth = -(counts.fp + rule.cost_ratio * counts.fn)
-    else:
-        # Rounding in the quotient must not refuse 0.95 of 20.
-        enough = counts.recall >= rule.min_recall - 1e-12
-        worth = np.where(enough, np.nan_to_num(counts.precision), -np.inf)
+    worth = RULES[settings.rule](counts, settings)
     best = worth >= worth.max() - 1e-12
     edges = np.flatnonzero(np.diff(np.concatenate([[0], best.astype(int), [0]])))
     low = np.maximum(counts.low[edges[0::2]], 0.0)

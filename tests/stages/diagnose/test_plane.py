@@ -59,7 +59,7 @@ def test_drawings_are_of_equal_bytes_and_mark_mistakes(tmp_path, n_classes):
     assert a == b != c
 
 
-def test_nothing_to_see_is_said(tmp_path):
+def test_without_a_plane_a_note_is_drawn(tmp_path):
     empty = {"val": np.zeros(3, bool), "test": np.zeros(3, bool)}
     sample = plane.Sample(None, np.zeros(3, int), empty, "title")
     plane.draw(tmp_path / "a.png", sample, ["a", "b"])

@@ -84,11 +84,11 @@ def test_members_are_read_from_their_revisions_and_scored(repository, capsys):
     found = run(repository, ensemble__members=["a", "b", "c"], ensemble__size=30)
     commit = subprocess.run(["git", "rev-parse", "b"], capture_output=True, text=True).stdout
     assert found["members"]["b"]["commit"] == commit.strip()
-    weights = {name: one["weight"] for name, one in found["members"].items()}
+    weights = {name: member["weight"] for name, member in found["members"].items()}
     assert set(weights) == {"workspace", "a", "b", "c"}
     assert sum(weights.values()) == pytest.approx(1)
     assert len([w for w in weights.values() if w]) > 1
-    alone = {name: one["val"]["loss"] for name, one in found["members"].items()}
+    alone = {name: member["val"]["loss"] for name, member in found["members"].items()}
     assert min(alone, key=alone.get) == found["best_on_val"]
     assert found["greedy"]["val"]["loss"] < min(alone.values())
     for split in SIZE:

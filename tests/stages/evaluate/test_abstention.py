@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.evaluate import abstention
-from stages.evaluate.resampling import Resamples
-from stages.evaluate.splits import Split
+from tests.helpers.predicted_splits import BOTH, TEST, split_of
 
 RIGHT = np.array([1, 1, 0, 1], bool)
 CONFIDENCE = np.array([0.9, 0.8, 0.7, 0.6])
@@ -51,18 +50,6 @@ def test_what_is_chosen_reaches_the_target(rows):
             assert right[confidence >= other].mean() < 0.8
 
 
-def split(label, second):
-    label, second = np.array(label), np.array(second)
-    resamples = Resamples(label, np.arange(len(label)), 200, 0)
-    path = np.array([f"{i}.jpg" for i in range(len(label))], object)
-    return Split(path, label, np.c_[1 - second, second], resamples)
-
-
-VAL = split([0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.9])
-TEST = split([0, 0, 0, 1, 1], [0.1, 0.2, 0.45, 0.4, 0.9])
-BOTH = {"val": VAL, "test": TEST}
-
-
 def test_the_scores_of_what_is_answered_by_hand():
     # Confidences of test .9 .8 .55 .6 .9, all right but the fourth.
     scores = abstention.abstention_scores(TEST, 0.6, 0.95)
@@ -91,14 +78,14 @@ def test_the_decision_by_hand(capsys):
 
 
 def test_a_target_out_of_reach_is_reported(capsys):
-    wrong = BOTH | {"val": split([1, 0, 1], [0.05, 0.2, 0.9])}
+    wrong = BOTH | {"val": split_of([1, 0, 1], [0.05, 0.2, 0.9])}
     assert abstention.decide_abstention(wrong, 0.9, 0.95)["least_confidence"] is None
     assert "evaluate.abstain 0.9 is out of reach" in capsys.readouterr().err
 
 
 def test_curves_of_large_sets_stay_small():
     rng = np.random.default_rng(0)
-    large = split(rng.integers(0, 2, 3000), rng.random(3000))
+    large = split_of(rng.integers(0, 2, 3000), rng.random(3000))
     x, y = abstention.coverage_points(large)
     assert len(x) <= abstention.POINTS
     assert x[-1] == 1

@@ -30,8 +30,8 @@ def test_ranking_curves_of_classes_of_all_pairs_and_their_mean():
         # Of four pairs of a right and a wrong score one is in the wrong order.
         assert np.trapezoid(y, x) == pytest.approx(0.75)
     assert curves.macro[1][-1] == 1
-    one = Split(path[:2], label[:2], split.probabilities[:2], None)
-    alone = ranking_curves(one, ["a", "b"], metrics.roc_curves)
+    one_class = Split(path[:2], label[:2], split.probabilities[:2], None)
+    alone = ranking_curves(one_class, ["a", "b"], metrics.roc_curves)
     assert (alone.classes, alone.macro) == ({}, None)
 
 

@@ -5,42 +5,31 @@ import pytest
 
 from common import tables
 from common.errors import StageError
-from stages.evaluate.resampling import Resamples
-from stages.evaluate.splits import Split
 from stages.evaluate.temperature import calibration_panels, read_before_temperature
 from tests.helpers.pipeline import PREPROCESSING
-
-LABEL = np.array([0, 0, 0, 1, 1])
-SECOND = np.array([0.1, 0.2, 0.45, 0.4, 0.9])
-SPLIT = Split(
-    np.array([f"{i}.jpg" for i in range(5)], object),
-    LABEL,
-    np.c_[1 - SECOND, SECOND],
-    Resamples(LABEL, np.arange(5), 200, 0),
-)
-SPLITS = {"val": SPLIT, "test": SPLIT}
+from tests.helpers.predicted_splits import BOTH, TEST
 
 
 def test_a_temperature_of_the_model_is_taken_with_the_predictions_before_it():
     before = np.full((5, 2), 0.5)
-    temperature, panels = calibration_panels(SPLITS, 2.0, before)
+    temperature, panels = calibration_panels(BOTH, 2.0, before)
     assert temperature == 2.0
-    np.testing.assert_array_equal(panels["after"], SPLIT.probabilities)
+    np.testing.assert_array_equal(panels["after"], TEST.probabilities)
     np.testing.assert_array_equal(panels["before"], before)
 
 
 def test_without_one_a_temperature_is_fitted_on_val():
-    temperature, panels = calibration_panels(SPLITS, 1.0, None)
+    temperature, panels = calibration_panels(BOTH, 1.0, None)
     assert temperature != 1.0
-    np.testing.assert_array_equal(panels["before"], SPLIT.probabilities)
-    odds = (SPLIT.probabilities[:, 1] / SPLIT.probabilities[:, 0]) ** (1 / temperature)
+    np.testing.assert_array_equal(panels["before"], TEST.probabilities)
+    odds = (TEST.probabilities[:, 1] / TEST.probabilities[:, 0]) ** (1 / temperature)
     np.testing.assert_allclose(panels["after"][:, 1], odds / (1 + odds))
 
 
 def test_predictions_before_the_temperature_are_read_as_they_are_written(tmp_path):
     rows = [
         {"png": b"", "path": f"{i}.jpg", "image_id": str(i), "label": int(label), "group": i}
-        for i, label in enumerate(LABEL)
+        for i, label in enumerate(TEST.label)
     ]
     tables.write_dataset(tmp_path / "test", ["a", "b"], PREPROCESSING, rows)
     test = tables.Dataset(tmp_path / "test")
@@ -48,6 +37,6 @@ def test_predictions_before_the_temperature_are_read_as_they_are_written(tmp_pat
     with pytest.raises(StageError, match=r"temperature of 1\.5\. .*Run `dvc repro predict`"):
         read_before_temperature(tmp_path, test, 1.5)
     file = tmp_path / tables.BEFORE_TEMPERATURE_FILE
-    tables.write_predictions(file, test, SPLIT.probabilities)
+    tables.write_predictions(file, test, TEST.probabilities)
     before = read_before_temperature(tmp_path, test, 1.5)
-    np.testing.assert_allclose(before, SPLIT.probabilities)
+    np.testing.assert_allclose(before, TEST.probabilities)

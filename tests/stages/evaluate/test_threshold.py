@@ -8,8 +8,6 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 
 from common.errors import StageError
 from common.schema import Threshold
-from stages.evaluate.resampling import Resamples
-from stages.evaluate.splits import Split
 from stages.evaluate.threshold import (
     choose_threshold,
     count_by_threshold,
@@ -18,6 +16,7 @@ from stages.evaluate.threshold import (
     threshold_curves,
     threshold_scores,
 )
+from tests.helpers.predicted_splits import BOTH, TEST, split_of
 
 SCORE = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
 TRUTH = np.array([0, 0, 1, 0, 1, 1], bool)
@@ -104,18 +103,6 @@ def test_the_report_agrees_with_scikit_learn():
 F1_RULE = rule("f1", cost_ratio=2.0)
 
 
-def split(label, second):
-    label, second = np.array(label), np.array(second)
-    resamples = Resamples(label, np.arange(len(label)), 200, 0)
-    path = np.array([f"{i}.jpg" for i in range(len(label))], object)
-    return Split(path, label, np.c_[1 - second, second], resamples)
-
-
-VAL_SPLIT = split([0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.9])
-TEST_SPLIT = split([0, 0, 0, 1, 1], [0.1, 0.2, 0.45, 0.4, 0.9])
-BOTH = {"val": VAL_SPLIT, "test": TEST_SPLIT}
-
-
 def test_the_positive_class():
     assert positive_class(None, ["a", "b"], np.array([0, 1, 1])) == 0
     assert positive_class(None, ["a", "b"], np.array([0, 0, 1, 1])) == 1
@@ -145,16 +132,16 @@ def test_a_recall_that_val_cannot_guarantee_is_reported(capsys):
 
 
 def test_val_with_one_class_gives_no_threshold_and_a_reason(capsys):
-    one = BOTH | {"val": split([0, 0], [0.1, 0.2])}
-    assert decide_threshold(one, 1, F1_RULE, 0.95) is None
+    one_class = BOTH | {"val": split_of([0, 0], [0.1, 0.2])}
+    assert decide_threshold(one_class, 1, F1_RULE, 0.95) is None
     assert "no threshold can be chosen" in capsys.readouterr().err
 
 
 def test_curves_at_thresholds_are_those_of_cutting_there():
-    curves = threshold_curves(TEST_SPLIT, 1)
+    curves = threshold_curves(TEST, 1)
     for index in (0, 40, 80, 81, 90, 100, 180, 181, 200):
-        taken = TEST_SPLIT.probabilities[:, 1] >= curves["threshold"][index] - 1e-12
-        hits = (taken & (TEST_SPLIT.label == 1)).sum()
+        taken = TEST.probabilities[:, 1] >= curves["threshold"][index] - 1e-12
+        hits = (taken & (TEST.label == 1)).sum()
         assert curves["recall"][index] == hits / 2, index
         if taken.any():
             assert curves["precision"][index] == pytest.approx(hits / taken.sum()), index

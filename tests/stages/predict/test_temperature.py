@@ -1,14 +1,16 @@
-"""The head before its temperature, and the stage that writes what it said."""
+"""The head before its temperature, and the predictions that the stage writes of it."""
 
 import keras
 import numpy as np
 import pytest
 
 from common import tables
+from common.files import read_json
+from networks.classifier import CARD_FILE, load_classifier, save_classifier
 from networks.heads import build_head
 from networks.parts import fold_temperature
 from stages.predict.temperature import without_temperature
-from tests.helpers.pipeline import SMALL, Run, write_params
+from tests.helpers.pipeline import Run
 from tests.helpers.training_sets import PLAIN
 
 
@@ -26,28 +28,29 @@ def test_it_is_the_head_that_was_folded(n_classes, output, temperature):
     np.testing.assert_allclose(again, before, atol=1e-6)
 
 
-@pytest.mark.parametrize("trainable", ["none", 1])
-def test_the_stage_writes_what_a_model_without_temperature_writes(whole_run, tmp_path, trainable):
-    tests = {}
-    for calibration in ("none", "temperature"):
-        folder = tmp_path / calibration
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_stage_writes_what_a_model_without_temperature_writes(whole_run, tmp_path, frozen):
+    """From cached maps, and from pixels where the backbone is not frozen."""
+    written = {}
+    for temperature in (1.0, 2.5):
+        folder = tmp_path / str(temperature)
         folder.mkdir()
-        for name in ("dataset", "features", "sampling.parquet", "clean"):
+        for name in ("dataset", "features"):
             (folder / name).symlink_to(whole_run.path(name))
-        changes = {"train__epochs": 1, "model__trainable": trainable}
-        changes |= {"train__calibration": calibration}
-        run = Run(folder, write_params(folder / "params.yaml", **(SMALL | changes)))
-        run.train()
+        classifier = load_classifier(whole_run.path("models/classifier"))
+        fold_temperature(classifier.head, temperature)
+        card = read_json(whole_run.path("models/classifier") / CARD_FILE)
+        card |= {"temperature": temperature, "frozen": frozen}
+        save_classifier(folder / "models/classifier", classifier.model, card)
+        run = Run(folder, whole_run.params)
         run.predict()
-        files = {file.name: file for file in run.path("predictions").iterdir()}
-        tests[calibration] = files
-    plain, warm = tests["none"], tests["temperature"]
+        written[temperature] = {file.name: file for file in run.path("predictions").iterdir()}
+    plain, warm = written[1.0], written[2.5]
     assert set(plain) == {"val.csv", "test.csv"}
     assert set(warm) == {"val.csv", "test.csv", tables.BEFORE_TEMPERATURE_FILE}
-    names = ["cat", "dog", "owl"]
-    columns = [f"p_{name}" for name in names]
-    expected = tables.read_predictions(plain["test.csv"], names)[columns].to_numpy()
-    before = tables.read_predictions(warm[tables.BEFORE_TEMPERATURE_FILE], names)
-    np.testing.assert_allclose(before[columns].to_numpy(), expected, atol=2e-6)
-    after = tables.read_predictions(warm["test.csv"], names)
-    assert np.abs(after[columns].to_numpy() - expected).max() > 1e-4
+    expected, before, after = (
+        tables.read_own_predictions(file, file.name).probabilities
+        for file in (plain["test.csv"], warm[tables.BEFORE_TEMPERATURE_FILE], warm["test.csv"])
+    )
+    np.testing.assert_allclose(before, expected, atol=2e-6)
+    assert after.max() < expected.max() - 1e-3
