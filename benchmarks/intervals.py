@@ -12,9 +12,10 @@ import sys
 import numpy as np
 from scipy.special import softmax
 
-from stages.evaluate.intervals import Judged
+from common.metric_names import HEADLINE
+from stages.evaluate.classification_report import with_intervals
 from stages.evaluate.resampling import Resamples
-from stages.evaluate.scores import HEADLINE, Scorer
+from stages.evaluate.scores import Scorer
 
 # Images of each class, distance of the scores in standard deviations, near copies in a group.
 KINDS = {
@@ -75,7 +76,7 @@ def main(sets: int) -> None:
         for seed in range(sets):
             label, p, group = draw(counts, distance, seed, cluster)
             resamples = Resamples(label, group, RESAMPLES, seed)
-            metrics = Judged(label, p, resamples, 0.95).metrics
+            metrics, _ = with_intervals(label, p, resamples, 0.95)
             scorer = Scorer(label, p)
             blocks = [scorer.scores(weights) for weights in resamples]
             for name in HEADLINE:

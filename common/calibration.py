@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: calibration error, Brier score, temperature.
+"""Calibration of probabilities: reliability, calibration error, Brier score, temperature.
 
 Guo et al. 2017, "On calibration of modern neural networks", https://arxiv.org/abs/1706.04599.
 """
@@ -10,9 +10,9 @@ from scipy.special import log_softmax, softmax
 from common.metrics import cross_entropy
 
 BINS = 15  # of equal width, as in the paper's table 1
-# Predictions have six decimals: what is written as 0 may be anything below half of the last one.
+# Predictions have six decimals: a written 0 may be anything below half of the last decimal.
 SMALLEST = 5e-7
-PULL = 0.3  # standard deviation of the log of temperatures that are expected
+PULL = 0.3  # standard deviation of the logarithm of the temperatures that are expected
 LIMITS = (0.05, 20.0)  # of a temperature; beyond, probabilities are all 0 and 1, or all equal
 
 
@@ -33,12 +33,12 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, np.n
         bin is empty), each (BINS,).
     """
     confidence = probabilities.max(axis=1)
-    where = bins_of(confidence)
-    count = np.bincount(where, minlength=BINS)
+    place = bins_of(confidence)
+    count = np.bincount(place, minlength=BINS)
     right = probabilities.argmax(axis=1) == y_true
     with np.errstate(invalid="ignore"):
         means = [
-            np.bincount(where, weights=values, minlength=BINS) / count
+            np.bincount(place, weights=values, minlength=BINS) / count
             for values in (confidence, right.astype(float))
         ]
     edges = np.linspace(0, 1, BINS + 1)
@@ -53,9 +53,9 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, np.n
 
 def calibration_error(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     """Expected calibration error (eq. 3 of the paper), of BINS bins of the top class, 0 to 1."""
-    found = reliability(y_true, probabilities)
-    gaps = np.abs(found["accuracy"] - found["confidence"])
-    return float(np.nansum(gaps * found["count"]) / len(y_true))
+    bins = reliability(y_true, probabilities)
+    gaps = np.abs(bins["accuracy"] - bins["confidence"])
+    return float(np.nansum(gaps * bins["count"]) / len(y_true))
 
 
 def chance_error(confidence: np.ndarray, unit: np.ndarray) -> float:
@@ -68,10 +68,10 @@ def chance_error(confidence: np.ndarray, unit: np.ndarray) -> float:
         confidence: float (n,).
         unit: int (n,), equal for near copies.
     """
-    where = bins_of(confidence)
-    cells, place = np.unique(where * (int(unit.max()) + 1) + unit, return_inverse=True)
-    deviation = np.bincount(place, weights=np.sqrt(confidence * (1 - confidence)))
-    of_bin = cells // (int(unit.max()) + 1)
+    units = int(unit.max()) + 1
+    cells, cell = np.unique(bins_of(confidence) * units + unit, return_inverse=True)
+    deviation = np.bincount(cell, weights=np.sqrt(confidence * (1 - confidence)))
+    of_bin = cells // units
     variance = np.bincount(of_bin, weights=deviation**2, minlength=BINS)
     return float(np.sqrt(2 / np.pi * variance).sum() / len(confidence))
 
@@ -86,7 +86,7 @@ def brier_score(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(((probabilities**2).sum(axis=1) - 2 * chosen + 1).mean())
 
 
-def judge(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def calibration_scores(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """The loss (mean cross-entropy, nats), Brier score and expected calibration error."""
     return {
         "loss": cross_entropy(y_true, probabilities),
@@ -96,7 +96,7 @@ def judge(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 
 def logits_of(probabilities: np.ndarray) -> np.ndarray:
-    """Scores whose softmax is the probabilities as they were written, with six decimals.
+    """Logits whose softmax is the probabilities, which have the six decimals of predictions.
 
     A sigmoid of two classes is the softmax of (0, logit), so both outputs are the same here.
     """
@@ -104,7 +104,7 @@ def logits_of(probabilities: np.ndarray) -> np.ndarray:
 
 
 def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """The probabilities with all logits divided by the temperature (eq. 9), same shape.
+    """The probabilities that a temperature would give: logits divided by it (eq. 9), same shape.
 
     Above 1 they come closer to each other, below 1 they move apart; the order stays, and so
     does the answer.
@@ -135,5 +135,5 @@ def fit_temperature(y_true: np.ndarray, logits: np.ndarray) -> float:
         return float(log_temperature**2 / (2 * PULL**2) - scores[rows, y_true].sum())
 
     limits = tuple(np.log(LIMITS))
-    found = minimize_scalar(loss, bounds=limits, method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=limits, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(optimum.x))

@@ -1,4 +1,4 @@
-"""One vector per image: the mean over positions of what the backbone makes of it."""
+"""Embeddings: one vector per image, the mean over positions of its maps."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_embeddings(path: Path, parts: Iterable[np.ndarray], n: int) -> None:
             array[start : start + len(part)] = part
             start += len(part)
         if start != n:
-            raise AssertionError(f"{start} pictures embedded of {n}")
+            raise AssertionError(f"{start} images embedded of {n}")
         array.flush()
         del array
 

@@ -1,4 +1,4 @@
-"""Numbers that judge predictions. Computing only; drawing is in plots.py."""
+"""Classification metrics: one split's scores, its confusion matrix, its ROC and PR curves."""
 
 import numpy as np
 from sklearn import metrics as sk
@@ -34,7 +34,6 @@ def evaluate(
             f"Received: {probabilities.shape}"
         )
     y_pred = probabilities.argmax(axis=1)
-    every = np.arange(n_classes)
     precision, recall, f1, support, predicted = _by_class(y_true, y_pred, n_classes)
     per_class = {}
     for index, name in enumerate(class_names):
@@ -52,19 +51,18 @@ def evaluate(
             if row[key] is None:
                 cause = "never predicted" if key == "precision" else "without examples"
                 cli.warn("evaluate", f"{where}: {key} of class {name!r} is undefined ({cause})")
-    seen = every[support > 0]
-    used = every[support + predicted > 0]
     one_hot = np.eye(n_classes)[y_true]
-    ranked = [index for index in seen if support[index] < len(y_true)]
-    if len(ranked) < n_classes:
+    # A ranking takes examples and counterexamples of each class.
+    ranked = bool(((support > 0) & (support < len(y_true))).all())
+    if not ranked:
         cli.warn("evaluate", f"{where}: roc_auc and pr_auc need every class and are undefined")
-    defined = len(ranked) == n_classes
-    if len(used) < 2:
+    several = np.count_nonzero(support + predicted) > 1
+    if not several:
         cli.warn("evaluate", f"{where}: mcc is undefined, with one class everywhere")
     return averages(y_true, probabilities) | {
-        "roc_auc": _mean(sk.roc_auc_score, one_hot, probabilities) if defined else None,
-        "pr_auc": _mean(sk.average_precision_score, one_hot, probabilities) if defined else None,
-        "mcc": float(sk.matthews_corrcoef(y_true, y_pred)) if len(used) > 1 else None,
+        "roc_auc": _mean(sk.roc_auc_score, one_hot, probabilities) if ranked else None,
+        "pr_auc": _mean(sk.average_precision_score, one_hot, probabilities) if ranked else None,
+        "mcc": float(sk.matthews_corrcoef(y_true, y_pred)) if several else None,
         "per_class": per_class,
     }
 
@@ -77,12 +75,12 @@ def averages(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
         probabilities: float (n_samples, n_classes), rows add up to 1.
     """
     y_pred = probabilities.argmax(axis=1)
-    numbers = _by_class(y_true, y_pred, probabilities.shape[1])
-    precision, recall, f1, support, predicted = numbers
-    seen, used = support > 0, support + predicted > 0
+    n_classes = probabilities.shape[1]
+    precision, recall, f1, support, predicted = _by_class(y_true, y_pred, n_classes)
+    present, used = support > 0, support + predicted > 0
     return {
         "accuracy": float((y_pred == y_true).mean()),
-        "balanced_accuracy": float(recall[seen].mean()),
+        "balanced_accuracy": float(recall[present].mean()),
         # A class that is never predicted has precision 0 in the mean, as scikit-learn counts it.
         "precision_macro": float(precision[used].mean()),
         "recall_macro": float(recall[used].mean()),
@@ -111,30 +109,30 @@ def roc_curves(
 
     Classes without examples, or without counterexamples, are left out.
     """
-    found = {}
+    curves = {}
     for index, name in enumerate(class_names):
         truth = y_true == index
         if truth.any() and not truth.all():
             fpr, tpr, _ = sk.roc_curve(truth, probabilities[:, index])
-            found[name] = (fpr, tpr)
-    return found
+            curves[name] = (fpr, tpr)
+    return curves
 
 
 def pr_curves(
     y_true: np.ndarray, probabilities: np.ndarray, class_names: list[str]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Class name to (recall, precision), recall rising; as `roc_curves`."""
-    found = {}
+    curves = {}
     for index, name in enumerate(class_names):
         truth = y_true == index
         if truth.any() and not truth.all():
             precision, recall, _ = sk.precision_recall_curve(truth, probabilities[:, index])
-            found[name] = (recall[::-1], precision[::-1])
-    return found
+            curves[name] = (recall[::-1], precision[::-1])
+    return curves
 
 
 def mean_curve(
-    lines: dict[str, tuple[np.ndarray, np.ndarray]], points: int = 101
+    curves: dict[str, tuple[np.ndarray, np.ndarray]], points: int = 101
 ) -> tuple[np.ndarray, np.ndarray]:
     """Unweighted mean of curves over x from 0 to 1, both float (points,).
 
@@ -142,7 +140,7 @@ def mean_curve(
     counts.
     """
     grid = np.linspace(0, 1, points)
-    return grid, np.mean([np.interp(grid, x, y) for x, y in lines.values()], axis=0)
+    return grid, np.mean([np.interp(grid, x, y) for x, y in curves.values()], axis=0)
 
 
 def _by_class(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> tuple[np.ndarray, ...]:

@@ -11,7 +11,7 @@ from common.contracts.dataset import (
 from common.contracts.history import HISTORY_FIRST_COLUMNS, read_history, write_history
 from common.contracts.listings import (
     LABEL_ERROR_COLUMNS,
-    LISTED_COLUMNS,
+    REVIEW_COLUMNS,
     write_listing,
     write_plot_data,
 )
@@ -32,7 +32,7 @@ __all__ = [
     "FLAGS",
     "HISTORY_FIRST_COLUMNS",
     "LABEL_ERROR_COLUMNS",
-    "LISTED_COLUMNS",
+    "REVIEW_COLUMNS",
     "MANIFEST",
     "MEASURES",
     "PREDICTION_COLUMNS",
@@ -61,4 +61,4 @@ __all__ = [
     "write_sampling",
 ]
 
-JUDGED_COLUMNS, read_own_predictions = LISTED_COLUMNS, parse_predictions  # earlier names
+JUDGED_COLUMNS, read_own_predictions = REVIEW_COLUMNS, parse_predictions  # earlier names

@@ -14,6 +14,7 @@ from common.errors import StageError
 from common.files import atomic_file
 
 SPLITS = ("train", "val", "test")
+PREDICTED_SPLITS = ("val", "test")  # those whose predictions the stages after train read
 
 # One row per image; `image` is the layout that Hugging Face datasets reads as an image. Fields
 # are nullable, though none is null: it ignores the features of others.

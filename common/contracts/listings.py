@@ -7,7 +7,7 @@ import pandas as pd
 from common.contracts.storage import require_columns, write_csv
 
 # Of the predictions that diagnose lists: the mistakes, the least sure hits.
-LISTED_COLUMNS = ["path", "split", "label", "predicted", "confidence", "p_label", "image_id"]
+REVIEW_COLUMNS = ["path", "split", "label", "predicted", "confidence", "p_label", "image_id"]
 # Of its `label_errors.csv`.
 LABEL_ERROR_COLUMNS = [
     *("path", "split", "label", "suggested", "p_label", "p_suggested", "quality", "image_id"),

@@ -11,6 +11,8 @@ from common.contracts.storage import read_csv, write_csv
 from common.errors import StageError
 
 PREDICTION_COLUMNS = ["image_id", "path", "label", "predicted"]  # then p_<class> for each class
+# Where a temperature is part of the model: the predictions of test without it.
+BEFORE_TEMPERATURE_FILE = "test_before_temperature.csv"
 
 
 class Predictions(NamedTuple):

@@ -1,23 +1,27 @@
-"""What the backbone sees: embeddings in the plane, by t-SNE after PCA."""
+"""Embeddings in the plane: PCA and t-SNE of a sample of all images, and their plot."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.patheffects import withStroke
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 from threadpoolctl import threadpool_limits
 
+from common import cli
 from common.plots.style import COLOURS, colour_of, drawing, shorten
+from common.tables import PREDICTED_SPLITS
+from stages.diagnose.all_images import AllImages
 
 COMPONENTS = 50  # of PCA, before t-SNE, as its authors do
 PERPLEXITY = 30  # neighbours that count, about; scikit-learn's default
 NEIGHBOURS = 5  # of trustworthiness
-NAMED = range(5, 41)  # numbers of classes that have their name in the plane
-LISTED = 80  # classes in the legend
+NAMED = range(5, 41)  # with so many classes their names stand in the plane
+LISTED = 80  # classes in the legend at most
 MARKERS = "osD^vPX*"
 SPLIT_MARKS = {"val": ("#777777", "val"), "test": ("black", "test")}
 
@@ -33,6 +37,50 @@ class Plane(NamedTuple):
 
     points: np.ndarray
     trustworthiness: float | None
+
+
+class Sample(NamedTuple):
+    """The images that are drawn.
+
+    Attributes:
+        plane: their embeddings in the plane; None where there is nothing to see.
+        label: int (n,).
+        wrong: for val and test, bool (n,), the mistakes among them.
+        title: of the plot.
+    """
+
+    plane: Plane | None
+    label: np.ndarray
+    wrong: dict[str, np.ndarray]
+    title: str
+
+    @property
+    def trustworthiness(self) -> float | None:
+        """That of the plane; None without one."""
+        return None if self.plane is None else self.plane.trustworthiness
+
+
+def sample(images: AllImages, predicted: pd.DataFrame, limit: int, seed: int) -> Sample:
+    """Chooses images and places their embeddings in the plane.
+
+    Args:
+        images: all of them.
+        predicted: as from `predicted.predicted_rows`.
+        limit: of the number of images.
+        seed: of the choice, of PCA and of t-SNE.
+    """
+    frame = images.frame.merge(predicted, "left", on=["split", "path"], suffixes=("", "_name"))
+    mistaken = (frame["predicted"].notna() & (frame["predicted"] != frame["label_name"])).to_numpy()
+    rows = choose(mistaken, frame["confidence"].to_numpy(), limit, seed)
+    plane = project(images.vectors(rows), seed)
+    if plane is None:
+        cli.warn("diagnose", "no plane: the embeddings are all the same, or too few")
+    split = frame["split"].to_numpy()[rows]
+    wrong = {name: mistaken[rows] & (split == name) for name in PREDICTED_SPLITS}
+    drawn = int(mistaken[rows].sum())
+    title = f"What the backbone sees: {len(rows):,} of {len(frame):,} pictures"
+    title += f", with {drawn:,} of {int(mistaken.sum()):,} mistakes"
+    return Sample(plane, frame["label"].to_numpy()[rows], wrong, title)
 
 
 def choose(mistaken: np.ndarray, confidence: np.ndarray, limit: int, seed: int) -> np.ndarray:
@@ -81,35 +129,26 @@ def project(vectors: np.ndarray, seed: int) -> Plane | None:
     return Plane(points, None if score is None else float(score))
 
 
-def draw(
-    path: Path,
-    title: str,
-    points: np.ndarray | None,
-    label: np.ndarray,
-    wrong: dict[str, np.ndarray],
-    class_names: Sequence[str],
-) -> None:
-    """Points coloured by label, class names in their midst, mistakes ringed.
+def draw(path: Path, sample: Sample, class_names: Sequence[str]) -> None:
+    """Draws points coloured by label, class names in their midst, mistakes ringed.
 
     Args:
         path: the PNG.
-        title: above it.
-        points: float (n, 2); None draws a note instead.
-        label: int (n,).
-        wrong: for val and test, bool (n,), the mistakes among the points.
+        sample: where there is no plane, a note is drawn instead.
         class_names: in label order.
     """
+    label = sample.label
     present = [index for index in range(len(class_names)) if (label == index).any()]
     columns = 1 if len(present) <= 16 else 2
     with drawing(path, 8.2 + 1.4 * columns, 6.4) as (figure, ax):
-        ax.set(title=title, xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
-        if points is None:
+        ax.set(title=sample.title, xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
+        if sample.plane is None:
             ax.text(0.5, 0.5, "nothing to see: equal vectors, or too few", ha="center")
             return
+        points = sample.plane.points
         for index in present:
-            own = points[label == index]
             ax.scatter(
-                *own.T,
+                *points[label == index].T,
                 s=14,
                 alpha=0.6,
                 color=colour_of(index),
@@ -119,12 +158,12 @@ def draw(
             )
         for split, (colour, name) in SPLIT_MARKS.items():
             ax.scatter(
-                *points[wrong[split]].T,
+                *points[sample.wrong[split]].T,
                 s=70,
                 facecolors="none",
                 edgecolors=colour,
                 linewidths=1.3,
-                label=f"mistake of {name}: {int(wrong[split].sum()):,}",
+                label=f"mistake of {name}: {int(sample.wrong[split].sum()):,}",
             )
         for index, place in _name_places(points, label, present).items():
             ax.text(
@@ -137,10 +176,10 @@ def draw(
                 path_effects=[withStroke(linewidth=3, foreground="white")],
             )
         handles, names = ax.get_legend_handles_labels()
-        shown = [*range(min(len(present), LISTED)), *range(len(present), len(names))]
+        listed = [*range(min(len(present), LISTED)), *range(len(present), len(names))]
         figure.legend(
-            [handles[i] for i in shown],
-            [names[i] for i in shown],
+            [handles[i] for i in listed],
+            [names[i] for i in listed],
             loc="outside right upper",
             ncols=columns,
             fontsize=10 if len(present) <= 16 else 8,
@@ -153,6 +192,6 @@ def _name_places(points: np.ndarray, label: np.ndarray, present: Sequence[int]) 
     if len(present) not in NAMED:
         return {}
     near = cKDTree(points).query(points, min(PERPLEXITY, len(points)))[1]
-    own = (label[near] == label[:, None]).sum(axis=1)
-    rows = {index: np.flatnonzero(label == index) for index in present}
-    return {index: points[found[own[found].argmax()]] for index, found in rows.items()}
+    same = (label[near] == label[:, None]).sum(axis=1)
+    rows_of = {index: np.flatnonzero(label == index) for index in present}
+    return {index: points[rows[same[rows].argmax()]] for index, rows in rows_of.items()}

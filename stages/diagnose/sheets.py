@@ -1,4 +1,4 @@
-"""The images that matter: confident mistakes and unsure hits, as tables and contact sheets."""
+"""Contact sheets of confident mistakes, unsure hits and likely label errors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,54 +11,16 @@ from common import tables
 from common.images import decode_png
 from common.plots import grids
 from common.plots.style import shorten
+from stages.diagnose.predicted import confident_mistakes, unsure_hits
 
 
-def judged_rows(predictions: dict[str, tables.Predictions]) -> pd.DataFrame:
-    """A row per predicted image.
-
-    Args:
-        predictions: by split.
-
-    Returns:
-        the columns of tables.JUDGED_COLUMNS.
-    """
-    parts = []
-    for split, found in predictions.items():
-        names = np.array(found.class_names, dtype=object)
-        predicted = found.probabilities.argmax(axis=1)
-        rows = np.arange(found.n)
-        columns = {
-            "path": found.path,
-            "split": split,
-            "label": names[found.label],
-            "predicted": names[predicted],
-            "confidence": found.probabilities[rows, predicted],
-            "p_label": found.probabilities[rows, found.label],
-            "image_id": found.image_id,
-        }
-        parts.append(pd.DataFrame(columns)[tables.JUDGED_COLUMNS])
-    return pd.concat(parts, ignore_index=True)
-
-
-def confident_mistakes(rows: pd.DataFrame) -> pd.DataFrame:
-    """All mistakes, the surest first."""
-    wrong = rows[rows["label"] != rows["predicted"]]
-    return wrong.sort_values(["confidence", "path"], ascending=[False, True])
-
-
-def unsure_hits(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Right predictions, the least sure first, at most `limit`."""
-    right = rows[rows["label"] == rows["predicted"]]
-    return right.sort_values(["confidence", "path"]).head(limit)
-
-
-def sheet(
+def draw_sheet(
     path: Path,
     title: str,
     strips: dict[str, tuple[pd.DataFrame, Sequence[str]]],
     splits: dict[str, tables.Dataset],
 ) -> None:
-    """A contact sheet of images as the model sees them.
+    """Draws a contact sheet of images as the model sees them.
 
     Args:
         path: the PNG.
@@ -70,9 +32,9 @@ def sheet(
     filled = {heading: pair for heading, pair in strips.items() if len(pair[0])}
     every = [rows[["path", "split"]] for rows, _ in filled.values()]
     images = {}
-    for split, own in pd.concat(every).groupby("split") if every else ():
+    for split, rows in pd.concat(every).groupby("split") if every else ():
         dataset = splits[split]
-        wanted = np.flatnonzero(np.isin(dataset.path, own["path"].unique()))
+        wanted = np.flatnonzero(np.isin(dataset.path, rows["path"].unique()))
         images |= {
             dataset.path[row]: grids.tile(Image.fromarray(decode_png(png)))
             for row, png in dataset.png_at(wanted).items()
@@ -95,66 +57,80 @@ def sheet(
     )
 
 
-def said(word: str, name: str, probability: float) -> str:
+def caption_line(word: str, name: str, probability: float) -> str:
     """A line of a caption, such as "predicted cat .97", as wide as an image at most."""
     number = f"{probability:.2f}"
     room = grids.CAPTION - len(word) - len(number) - 2
     return f"{word} {shorten(name, room)} {number}"
 
 
-def draw_judged(
-    folder: Path, judged: pd.DataFrame, limit: int, splits: dict[str, tables.Dataset]
+def draw_mistakes(
+    path: Path, predicted: pd.DataFrame, limit: int, splits: dict[str, tables.Dataset]
 ) -> None:
-    """Draws confident_mistakes.png and unsure_hits.png, test first, then val.
+    """Draws the surest mistakes, test first, then val.
 
     Args:
-        folder: where the PNGs go.
-        judged: as `judged_rows` gives it.
+        path: the PNG.
+        predicted: as from `predicted.predicted_rows`.
         limit: of the images of each split.
         splits: the datasets.
     """
-    right = judged["label"] == judged["predicted"]
-    for name, title, rows in (
-        ("confident_mistakes", "Surest mistakes", confident_mistakes(judged)),
-        ("unsure_hits", "Least sure hits", unsure_hits(judged, int(right.sum()))),
-    ):
-        strips, counts = {}, []
-        for split in ("test", "val"):
-            own = rows[rows["split"] == split]
-            shown = own.head(limit)
-            counts.append(
-                f"{len(own):,} among {int((judged['split'] == split).sum()):,} of {split}"
-            )
-            strips[f"{split}: {len(shown)} shown"] = (
-                shown,
-                [_judged_caption(row) for row in shown.itertuples()],
-            )
-        sheet(folder / f"{name}.png", f"{title}: {', '.join(counts)}", strips, splits)
+    rows = confident_mistakes(predicted)
+    _draw_predicted(path, "Surest mistakes", rows, predicted, limit, splits)
 
 
-def draw_doubts(
-    path: Path, doubts: pd.DataFrame, counts: dict, limit: int, splits: dict[str, tables.Dataset]
+def draw_hits(
+    path: Path, predicted: pd.DataFrame, limit: int, splits: dict[str, tables.Dataset]
+) -> None:
+    """Draws the least sure of the right predictions; arguments as of `draw_mistakes`."""
+    _draw_predicted(path, "Least sure hits", unsure_hits(predicted), predicted, limit, splits)
+
+
+def draw_label_errors(
+    path: Path, flagged: pd.DataFrame, counts: dict, limit: int, splits: dict[str, tables.Dataset]
 ) -> None:
     """Draws the likely label errors, worst first.
 
     Args:
         path: the PNG.
-        doubts: the columns of tables.LABEL_ERROR_COLUMNS, worst first.
-        counts: with `judged` and `images`.
+        flagged: the columns of tables.LABEL_ERROR_COLUMNS, worst first.
+        counts: the metrics of the search, with `judged` and `pictures`.
         limit: of the images drawn.
         splits: the datasets.
     """
-    shown = doubts.head(limit)
+    drawn = flagged.head(limit)
     texts = [
-        f"{said('not', row.label, row.p_label)}\n"
-        f"{said('rather', row.suggested, row.p_suggested)}\nin {row.split}"
-        for row in shown.itertuples()
+        f"{caption_line('not', row.label, row.p_label)}\n"
+        f"{caption_line('rather', row.suggested, row.p_suggested)}\nin {row.split}"
+        for row in drawn.itertuples()
     ]
     among = f"{counts['judged']:,} of {counts['pictures']:,} pictures"
-    title = f"Likely label errors: {len(doubts):,} among {among}"
-    sheet(path, title, {f"{len(shown)} shown": (shown, texts)}, splits)
+    title = f"Likely label errors: {len(flagged):,} among {among}"
+    draw_sheet(path, title, {f"{len(drawn)} shown": (drawn, texts)}, splits)
 
 
-def _judged_caption(row) -> str:
-    text = said("said", row.predicted, row.confidence)
-    return text if row.label == row.predicted else f"{text}\n{said('is', row.label, row.p_label)}"
+def _draw_predicted(
+    path: Path,
+    title: str,
+    rows: pd.DataFrame,
+    predicted: pd.DataFrame,
+    limit: int,
+    splits: dict[str, tables.Dataset],
+) -> None:
+    """Draws the first of some `rows` of the predicted images, test first, then val."""
+    strips, counts = {}, []
+    for split in ("test", "val"):
+        of_split = rows[rows["split"] == split]
+        drawn = of_split.head(limit)
+        total = int((predicted["split"] == split).sum())
+        counts.append(f"{len(of_split):,} among {total:,} of {split}")
+        captions = [_predicted_caption(row) for row in drawn.itertuples()]
+        strips[f"{split}: {len(drawn)} shown"] = (drawn, captions)
+    draw_sheet(path, f"{title}: {', '.join(counts)}", strips, splits)
+
+
+def _predicted_caption(row) -> str:
+    predicted = caption_line("said", row.predicted, row.confidence)
+    if row.label == row.predicted:
+        return predicted
+    return f"{predicted}\n{caption_line('is', row.label, row.p_label)}"

@@ -1,6 +1,6 @@
 """Predictions of other revisions: finished DVC experiments, branches, tags and commits.
 
-`asked` is what messages call the place where a revision was named: a parameter, an argument.
+`named_in` is what messages call the place where a revision was named: a parameter, an argument.
 """
 
 import os
@@ -12,8 +12,10 @@ from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from common import cli
 from common.errors import StageError
 from common.tables import Predictions, read_own_predictions
+from stages.ensemble.selection import distinct
 
 MEMBERS = "ensemble.members"
 WORKSPACE = "workspace"  # DVC's word for what no commit holds yet
@@ -23,7 +25,7 @@ class Member(NamedTuple):
     """A candidate of the ensemble, or one side of a comparison.
 
     Attributes:
-        name: as it was asked for, or "workspace".
+        name: as it was given, or "workspace".
         commit: 40 hex digits; None for the workspace.
         predictions: by split.
     """
@@ -35,11 +37,11 @@ class Member(NamedTuple):
 
 def read_workspace(name: str, files: dict[str, Path]) -> Member:
     """The predictions that stand in `files`, by split."""
-    found = {split: read_own_predictions(file, str(file)) for split, file in files.items()}
-    return Member(name, None, found)
+    predictions = {split: read_own_predictions(file, str(file)) for split, file in files.items()}
+    return Member(name, None, predictions)
 
 
-def read_member(name: str, files: dict[str, Path], asked: str = MEMBERS) -> Member:
+def read_member(name: str, files: dict[str, Path], named_in: str = MEMBERS) -> Member:
     """The predictions of the revision called `name`, from git and DVC's cache.
 
     No lock of the running `dvc repro` is needed or taken. Workers of the queue run in a copy of
@@ -49,7 +51,7 @@ def read_member(name: str, files: dict[str, Path], asked: str = MEMBERS) -> Memb
     Args:
         name: an experiment, branch, tag or commit.
         files: by split, as they are called in the workspace.
-        asked: where it was named, for messages.
+        named_in: where it was named, for messages.
 
     Raises:
         StageError: no such revision, or it has no predictions there, or the cache lacks them.
@@ -57,19 +59,19 @@ def read_member(name: str, files: dict[str, Path], asked: str = MEMBERS) -> Memb
     root = os.environ.get("DVC_ROOT", os.curdir)
     revision = DVCFileSystem(root, rev=name)
     try:
-        commit = _commit(revision, name, root, asked)
-        found = {}
+        commit = _commit(revision, name, root, named_in)
+        predictions = {}
         for split, file in files.items():
             path = Path(os.path.relpath(file)).as_posix()
             if not revision.exists(Path(path).parent.as_posix()):
                 raise StageError(
-                    f"Expected {name!r} of {asked} to have {path}. Received: "
+                    f"Expected {name!r} of {named_in} to have {path}. Received: "
                     f"none in commit {commit[:7]}, where the pipeline did not finish. "
                     f"{_available(root)}"
                 )
             with revision.open(path, "rb") as stream:
-                found[split] = read_own_predictions(stream, f"{path} of {name!r}")
-        return Member(name, commit, found)
+                predictions[split] = read_own_predictions(stream, f"{path} of {name!r}")
+        return Member(name, commit, predictions)
     except (OSError, DvcException) as error:
         raise StageError(
             f"Expected the predictions of {name!r} in DVC's cache. Received: {error}. "
@@ -79,18 +81,52 @@ def read_member(name: str, files: dict[str, Path], asked: str = MEMBERS) -> Memb
         revision.close()
 
 
-def _commit(revision: DVCFileSystem, name: str, root: str, asked: str) -> str:
+def read_members(files: dict[str, Path], names: list[str]) -> list[Member]:
+    """The workspace first, then the members called `names`, all of the same images.
+
+    Args:
+        files: of predictions, by split, as they are called in the workspace.
+        names: experiments, branches, tags or commits.
+
+    Raises:
+        StageError: a member cannot be read, or is of other images.
+    """
+    members = [read_workspace(WORKSPACE, files)]
+    for name in names:
+        members.append(read_member(name, files))
+        check_same_images(members[0], members[-1])
+    return members
+
+
+def distinct_members(members: list[Member]) -> list[Member]:
+    """The members without those whose probabilities an earlier one has too, with a warning."""
+    probabilities = [
+        {split: predictions.probabilities for split, predictions in member.predictions.items()}
+        for member in members
+    ]
+    firsts = distinct(probabilities)
+    for index, first in enumerate(firsts):
+        if index != first:
+            cli.warn(
+                "ensemble",
+                f"{members[index].name} has the same predictions as {members[first].name} and "
+                "counts once, as the latter",
+            )
+    return [members[index] for index in sorted(set(firsts))]
+
+
+def _commit(revision: DVCFileSystem, name: str, root: str, named_in: str) -> str:
     try:
         return revision.repo.get_rev()  # the first use opens it
     except DvcException as error:
         raise StageError(
-            f"Expected {asked} to name finished experiments, branches, tags or commits. "
+            f"Expected {named_in} to name finished experiments, branches, tags or commits. "
             f"Received: {name!r} ({error}). {_available(root)}"
         ) from None
 
 
-def check_same_images(first: Member, other: Member, asked: str = MEMBERS) -> None:
-    """Makes sure that two members speak of the same images, classes and labels, in order.
+def check_same_images(first: Member, other: Member, named_in: str = MEMBERS) -> None:
+    """Makes sure that two members have predicted the same images, classes and labels, in order.
 
     Raises:
         StageError: with the first difference.
@@ -100,7 +136,7 @@ def check_same_images(first: Member, other: Member, asked: str = MEMBERS) -> Non
         difference = _first_difference(ours, theirs)
         if difference:
             raise StageError(
-                f"Expected {other.name!r} of {asked} to have predicted the same {split} pictures "
+                f"Expected {other.name!r} of {named_in} to have predicted the same {split} images "
                 f"as {first.name}. Received: {difference}. Its seed, split or data differ; run it "
                 f"again with those of {first.name}, or leave it out."
             )
@@ -112,15 +148,15 @@ def _first_difference(ours: Predictions, theirs: Predictions) -> str | None:
     if ours.n != theirs.n:
         alone = sorted(set(ours.path) ^ set(theirs.path))
         which = f"; one of them alone has {alone[0]}" if alone else ""
-        return f"{theirs.n} pictures, not {ours.n}{which}"
+        return f"{theirs.n} images, not {ours.n}{which}"
     for what in ("image_id", "path", "label"):
         unequal = np.flatnonzero(getattr(ours, what) != getattr(theirs, what))
         if len(unequal):
             row = unequal[0]
-            pair = [str(getattr(one, what)[row]) for one in (theirs, ours)]
+            received, expected = (str(getattr(table, what)[row]) for table in (theirs, ours))
             if what == "label":
-                pair = [one.class_names[one.label[row]] for one in (theirs, ours)]
-            return f"{what} {pair[0]!r}, not {pair[1]!r}, in row {row} (of {ours.path[row]})"
+                received, expected = (t.class_names[t.label[row]] for t in (theirs, ours))
+            return f"{what} {received!r}, not {expected!r}, in row {row} (of {ours.path[row]})"
     return None
 
 

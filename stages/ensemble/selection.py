@@ -1,11 +1,9 @@
-"""Several models' probabilities as one: a plain average, and a greedy selection with weights."""
+"""Greedy ensemble selection, and weighted means of several models' probabilities."""
 
 import numpy as np
 
-from common.metrics import averages, cross_entropy
+from common.metrics import cross_entropy
 
-# What is reported of each member; larger is better but for the loss.
-JUDGED = ("accuracy", "balanced_accuracy", "f1_macro", "loss", "n_examples")
 # Losses this close differ by the order of their sums alone.
 MARGIN = 1e-9
 
@@ -30,13 +28,12 @@ def select(y_true: np.ndarray, probabilities: list[np.ndarray], size: int) -> li
     picks, losses = [], []
     total = np.zeros_like(probabilities[0])
     for count in range(1, size + 1):
-        tried = [cross_entropy(y_true, (total + one) / count) for one in probabilities]
-        pick = next(i for i, loss in enumerate(tried) if loss <= min(tried) + MARGIN)
+        next_losses = [cross_entropy(y_true, (total + p) / count) for p in probabilities]
+        pick = _first_lowest(next_losses)
         picks.append(pick)
-        losses.append(tried[pick])
+        losses.append(next_losses[pick])
         total = total + probabilities[pick]
-    kept = next(i for i, loss in enumerate(losses) if loss <= min(losses) + MARGIN)
-    return picks[: kept + 1]
+    return picks[: _first_lowest(losses) + 1]
 
 
 def weights_of(picks: list[int], n: int) -> np.ndarray:
@@ -55,30 +52,12 @@ def distinct(probabilities: list[dict[str, np.ndarray]]) -> list[int]:
         next(
             i
             for i, other in enumerate(probabilities)
-            if all(np.array_equal(one[split], other[split]) for split in one)
+            if all(np.array_equal(model[split], other[split]) for split in model)
         )
-        for one in probabilities
+        for model in probabilities
     ]
 
 
-def judge(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
-    """Those metrics of one split that stand in JUDGED."""
-    found = averages(y_true, probabilities)
-    return {name: found[name] for name in JUDGED}
-
-
-def gain(y_true: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict:
-    """What `after` is better than `before`: both float (n_samples, n_classes).
-
-    Returns:
-        accuracy, balanced_accuracy and f1_macro (differences; above 0 is better), loss_decrease
-        (nats; above 0 is better), wrong_to_right and right_to_wrong (numbers of images).
-    """
-    old, new = judge(y_true, before), judge(y_true, after)
-    was, now = (one.argmax(axis=1) == y_true for one in (before, after))
-    risen = ("accuracy", "balanced_accuracy", "f1_macro")
-    return {name: new[name] - old[name] for name in risen} | {
-        "loss_decrease": old["loss"] - new["loss"],
-        "wrong_to_right": int((now & ~was).sum()),
-        "right_to_wrong": int((was & ~now).sum()),
-    }
+def _first_lowest(losses: list[float]) -> int:
+    """Index of the first loss that is the lowest, but for rounding."""
+    return next(i for i, loss in enumerate(losses) if loss <= min(losses) + MARGIN)

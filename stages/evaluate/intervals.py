@@ -1,5 +1,8 @@
 """Confidence intervals of the metrics, from a bootstrap over groups of near copies.
 
+Which kind of interval a metric has stands in `common.metric_names`; how each kind is computed, in
+INTERVALS.
+
 The percentiles of a bootstrap (Efron & Tibshirani 1993, chapter 13) fail near 1: where nothing is
 wrong, no resample has a mistake, and the interval is [1, 1]. benchmarks/intervals.py measures how
 often intervals hold the truth; of 95 % percentile intervals for the accuracy of 49 and 9 images
@@ -23,13 +26,14 @@ All this says how the metrics of this model vary with the test images. Another t
 vary, too; that is not in it.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from scipy.stats import beta, norm
 
-from common import cli
-from common.calibration import chance_error
-from stages.evaluate.resampling import Resamples, groups_within
-from stages.evaluate.scores import HEADLINE, PER_CLASS, Scorer
+from common.metric_names import metric_of
+from stages.evaluate.resampling import Resamples
 
 LOWEST = 1e-12  # standard errors below it are rounding
 
@@ -71,139 +75,164 @@ def effective_size(
     return np.minimum(size, groups) if capped else size
 
 
-class Judged:
-    """Metrics of one split with their intervals.
+class Support(NamedTuple):
+    """The independent pieces that the metrics of a split rest on.
 
     Attributes:
-        metrics: name to value, name_low and name_high: HEADLINE and top_<k>_accuracy.
-        per_class: one such dict for each class, of PER_CLASS.
+        of_class: int (n_classes,), groups of near copies of each class.
+        predicted: int (n_classes,), groups that are predicted to be of each class.
+        chance_error: the calibration error to be expected by chance alone.
     """
 
-    def __init__(
-        self,
-        y_true: np.ndarray,
-        probabilities: np.ndarray,
-        resamples: Resamples,
-        confidence: float,
-        top_k: tuple[int, ...] = (),
-    ):
-        """Args:
-        y_true: int (n,).
-        probabilities: float (n, n_classes).
-        resamples: of these images.
-        confidence: e.g. 0.95.
-        top_k: as of `Scorer`.
-        """
-        scorer = Scorer(y_true, probabilities, top_k)
-        n_classes = scorer.n_classes
-        point = scorer.scores(np.ones((len(y_true), 1)))
-        chunks = [
-            scorer.scores(weights) for weights in cli.progress(resamples, "resampling", unit="part")
-        ]
-        drawn = {name: np.concatenate([part[name] for part in chunks], axis=-1) for name in point}
-        sizes = np.bincount(resamples.stratum, minlength=n_classes)
-        predicted = [
-            max(1, groups_within(scorer.y_pred == index, resamples.unit))
-            for index in range(n_classes)
-        ]
-        self.metrics: dict[str, float | None] = {}
-        for name in (*HEADLINE, *(f"top_{k}_accuracy" for k in scorer.top_k)):
-            value, values = float(point[name][0]), drawn[name]
-            if name == "ece":
-                chance = chance_error(probabilities.max(axis=1), resamples.unit)
-                ends = _error_ends(value, values, chance, confidence)
-            else:
-                ends = _ends(name, value, values, sizes, confidence)
-            self.metrics |= with_ends(name, value, *ends)
-        self.per_class: list[dict[str, float | None]] = [{} for _ in range(n_classes)]
-        for name in PER_CLASS:
-            groups = predicted if name == "precision" else np.maximum(sizes, 1)
-            for index, found in enumerate(self.per_class):
-                value = float(point[name][index, 0])
-                error = _deviation(drawn[name][index])
-                n = effective_size(value, error, groups[index], capped=name == "recall")
-                found |= with_ends(name, value, *exact_interval(value, n, confidence))
+    of_class: np.ndarray
+    predicted: np.ndarray
+    chance_error: float
+
+    def of_one(self, index: int) -> "Support":
+        """The same of one class alone."""
+        return Support(self.of_class[[index]], self.predicted[[index]], self.chance_error)
 
 
-def shares(
-    part: np.ndarray, whole: np.ndarray, resamples: Resamples, confidence: float
-) -> list[dict[str, float | int | None]]:
-    """Ratios of sums over images, such as the accuracy within a slice, with intervals.
+Ends = tuple[float, float]
+
+
+def share(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of a share of the images: at most as many trials as there are groups.
 
     Args:
-        part: float (ratios, n), dense or sparse, what each image adds above the line, from 0
-            to `whole`.
-        whole: the same form, what it adds below the line.
+        value: the metric, defined.
+        drawn: float (samples,), the metric in each bootstrap sample; NaN where undefined.
+        support: what it rests on.
+        confidence: e.g. 0.95.
+    """
+    n = effective_size(value, _deviation(drawn), float(support.of_class.sum()))
+    return _floats(exact_interval(value, n, confidence))
+
+
+def class_mean(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of an average over classes; arguments as of `share`."""
+    n = effective_size(value, _deviation(drawn), _groups_behind_mean(support))
+    return _floats(exact_interval(value, n, confidence))
+
+
+def ranking(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of an area under a curve, averaged over classes; arguments as of `share`."""
+    groups = _groups_behind_mean(support)
+    present = support.of_class[support.of_class > 0]
+    if len(present) == 2:  # both classes have the same ranking, so it is seen once
+        groups = float(present.min())
+    n = effective_size(value, _deviation(drawn), groups, capped=False)
+    return _floats(exact_interval(value, n, confidence))
+
+
+def correlation(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of a correlation, -1 to 1; arguments as of `share`."""
+    present = np.count_nonzero(support.of_class)
+    groups = _groups_behind_mean(support) * max(1.0, 2 * (present - 1) / present)
+    n = effective_size((value + 1) / 2, _deviation(drawn) / 2, groups)
+    low, high = exact_interval((value + 1) / 2, n, confidence)
+    return 2 * float(low) - 1, 2 * float(high) - 1
+
+
+def positive(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of what is above 0 without a largest value; arguments as of `share`."""
+    if value <= 0:
+        return 0.0, 0.0
+    factor = np.exp(norm.ppf(1 - (1 - confidence) / 2) * _deviation(drawn) / value)
+    return value / factor, value * factor
+
+
+def calibration_error(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of the expected calibration error, biased upwards; arguments as of `share`."""
+    tail = (1 - confidence) / 2
+    low = value - support.chance_error - norm.ppf(1 - tail) * _deviation(drawn)
+    return float(np.clip(low, 0.0, value)), float(max(value, np.quantile(drawn, 1 - tail)))
+
+
+def class_precision(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of one class's precision; arguments as of `share`, with the support of the class."""
+    groups = max(1, support.predicted[0])
+    n = effective_size(value, _deviation(drawn), groups, capped=False)
+    return _floats(exact_interval(value, n, confidence))
+
+
+def class_recall(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of one class's recall; arguments as of `class_precision`."""
+    n = effective_size(value, _deviation(drawn), max(1, support.of_class[0]))
+    return _floats(exact_interval(value, n, confidence))
+
+
+def class_f1(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
+    """Of one class's F1; arguments as of `class_precision`."""
+    n = effective_size(value, _deviation(drawn), max(1, support.of_class[0]), capped=False)
+    return _floats(exact_interval(value, n, confidence))
+
+
+# The kinds of `common.metric_names`.
+INTERVALS: dict[str, Callable[[float, np.ndarray, Support, float], Ends]] = {
+    "share": share,
+    "class_mean": class_mean,
+    "ranking": ranking,
+    "correlation": correlation,
+    "positive": positive,
+    "calibration_error": calibration_error,
+    "class_precision": class_precision,
+    "class_recall": class_recall,
+    "class_f1": class_f1,
+}
+
+
+def metric_interval(
+    name: str, value: float, drawn: np.ndarray, support: Support, confidence: float
+) -> Ends:
+    """The interval of the metric called `name`, as of `share`; the value must not be NaN."""
+    low, high = INTERVALS[metric_of(name).interval](value, drawn, support, confidence)
+    return float(low), float(high)
+
+
+def share_intervals(
+    numerator: np.ndarray, denominator: np.ndarray, resamples: Resamples, confidence: float
+) -> list[dict[str, float | int | None]]:
+    """Intervals of ratios of sums over images, such as the accuracy within a slice.
+
+    Args:
+        numerator: float (ratios, n), dense or sparse, what each image adds to it, from 0 to what
+            it adds to the denominator.
+        denominator: the same form.
         resamples: of these images.
         confidence: e.g. 0.95.
 
     Returns:
-        For each ratio value, low, high (None where nothing is below the line) and groups.
+        For each ratio value, low, high (None where the denominator is 0) and groups.
     """
-    over, under = part.sum(axis=1), whole.sum(axis=1)
+    above, below = numerator.sum(axis=1), denominator.sum(axis=1)
     drawn = []
     for weights in resamples:
-        below = whole @ weights
-        drawn.append(np.where(below > 0, (part @ weights) / np.where(below > 0, below, 1), np.nan))
-    found = []
+        total = denominator @ weights
+        quotient = (numerator @ weights) / np.where(total > 0, total, 1)
+        drawn.append(np.where(total > 0, quotient, np.nan))
+    rows = []
     for index, values in enumerate(np.concatenate(drawn, axis=1)):
-        row = whole[[index]].nonzero()[1]
-        groups = len(np.unique(resamples.unit[row]))
+        images = denominator[[index]].nonzero()[1]
+        groups = len(np.unique(resamples.unit[images]))
         if not groups:
-            found.append({"value": None, "low": None, "high": None, "groups": 0})
+            rows.append({"value": None, "low": None, "high": None, "groups": 0})
             continue
-        value = float(over[index] / under[index])
-        ends = exact_interval(value, effective_size(value, _deviation(values), groups), confidence)
-        found.append(
-            {"value": value, "low": float(ends[0]), "high": float(ends[1]), "groups": groups}
-        )
-    return found
+        value = float(above[index] / below[index])
+        n = effective_size(value, _deviation(values), groups)
+        low, high = _floats(exact_interval(value, n, confidence))
+        rows.append({"value": value, "low": low, "high": high, "groups": groups})
+    return rows
 
 
-def with_ends(name: str, value: float, low: float, high: float) -> dict[str, float | None]:
-    """{name, name_low, name_high}; all None where the value is NaN."""
-    numbers = (value, low, high)
-    names = (name, f"{name}_low", f"{name}_high")
-    if np.isnan(value):
-        return dict.fromkeys(names)
-    return {key: float(number) for key, number in zip(names, numbers, strict=True)}
+def _groups_behind_mean(support: Support) -> float:
+    """The groups that an average over classes rests on: C^2 / sum(1 / groups of the class)."""
+    present = support.of_class[support.of_class > 0]
+    return len(present) ** 2 / (1 / present).sum()
 
 
-def _ends(
-    name: str, value: float, drawn: np.ndarray, sizes: np.ndarray, confidence: float
-) -> tuple[float, float]:
-    if np.isnan(value):
-        return value, value
-    error = _deviation(drawn)
-    tail = (1 - confidence) / 2
-    if name in ("loss", "brier"):
-        if value <= 0:
-            return 0.0, 0.0
-        factor = np.exp(norm.ppf(1 - tail) * error / value)
-        return value / factor, value * factor
-    present = sizes[sizes > 0]
-    groups, capped = float(sizes.sum()), True
-    if name.endswith(("_macro", "_auc", "balanced_accuracy", "mcc")):
-        groups = len(present) ** 2 / (1 / present).sum()
-    if name.endswith("_auc"):
-        capped = False
-        if len(present) == 2:  # both classes have the same ranking, so it is seen once
-            groups = float(present.min())
-    if name == "mcc":
-        groups *= max(1.0, 2 * (len(present) - 1) / len(present))
-        n = effective_size((value + 1) / 2, error / 2, groups)
-        low, high = exact_interval((value + 1) / 2, n, confidence)
-        return 2 * float(low) - 1, 2 * float(high) - 1
-    low, high = exact_interval(value, effective_size(value, error, groups, capped), confidence)
-    return float(low), float(high)
-
-
-def _error_ends(
-    value: float, drawn: np.ndarray, chance: float, confidence: float
-) -> tuple[float, float]:
-    tail = (1 - confidence) / 2
-    low = value - chance - norm.ppf(1 - tail) * _deviation(drawn)
-    return float(np.clip(low, 0.0, value)), float(max(value, np.quantile(drawn, 1 - tail)))
+def _floats(ends: tuple[np.ndarray, np.ndarray]) -> Ends:
+    return float(ends[0]), float(ends[1])
 
 
 def _deviation(values: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The bootstrap's draws: whole groups of near copies, within each class."""
+"""Bootstrap resampling: whole groups of near copies are drawn, within each class."""
 
 from collections.abc import Iterator
 

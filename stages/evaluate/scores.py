@@ -1,4 +1,4 @@
-"""All headline metrics of many weighted versions of one set of images at once.
+"""All metrics of one set of predictions under many weightings of its images at once.
 
 A bootstrap sample is a vector of weights, so a thousand of them are one matrix, and each metric
 is sums of its rows. Column by column the numbers are those of `metrics.evaluate` and of
@@ -9,30 +9,34 @@ import numpy as np
 from scipy import sparse
 
 from common.calibration import BINS, bins_of
+from common.metric_names import top_k_name
 from common.metrics import LEAST
-
-HEADLINE = (
-    *("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro"),
-    *("f1_weighted", "roc_auc", "pr_auc", "mcc", "loss", "brier", "ece"),
-)
-PER_CLASS = ("precision", "recall", "f1")
 
 
 class Scorer:
     """Metrics of one set of predictions under any weights of its images.
 
     Attributes:
+        n_classes: number of classes.
+        y_pred: int (n,), the likeliest class.
         top_k: the numbers of guesses for which `scores` gives top_<k>_accuracy.
     """
 
-    def __init__(self, y_true: np.ndarray, probabilities: np.ndarray, top_k: tuple[int, ...] = ()):
+    def __init__(
+        self,
+        y_true: np.ndarray,
+        probabilities: np.ndarray,
+        top_k: tuple[int, ...] = (),
+        areas: bool = True,
+    ):
         """Args:
         y_true: int (n,).
         probabilities: float (n, n_classes), rows add up to 1.
         top_k: numbers of guesses, each less than n_classes.
+        areas: whether areas under curves are computed, which takes longest; else they are NaN.
         """
         n, self.n_classes = probabilities.shape
-        self.y_true, self.y_pred = y_true, probabilities.argmax(axis=1)
+        self.y_pred = probabilities.argmax(axis=1)
         self.top_k = tuple(top_k)
         cells = y_true * self.n_classes + self.y_pred
         self.cells = _indicator(cells, self.n_classes**2)
@@ -41,20 +45,18 @@ class Scorer:
         confidence = probabilities.max(axis=1)
         gap = (self.y_pred == y_true) - confidence
         self.gaps = _indicator(bins_of(confidence), BINS, gap)
-        # The place of the true class among the guesses; of equals the first class goes first,
-        # as in argmax.
+        # The place of the true class among the guesses; of equally likely classes the first in the
+        # order of the labels counts as likelier, as in argmax.
         before = np.arange(self.n_classes) < y_true[:, None]
         above = probabilities > chosen[:, None]
         rank = (above | ((probabilities == chosen[:, None]) & before)).sum(axis=1)
         means = [-np.log(np.clip(chosen, LEAST, 1.0)), squares, *(rank < k for k in self.top_k)]
         self.means = np.stack(means).astype(float)
         support = np.bincount(y_true, minlength=self.n_classes)
-        ranked = bool((support > 0).all() and (support < n).all())
-        self.rankings = (
-            [_Ranking(y_true == i, probabilities[:, i]) for i in range(self.n_classes)]
-            if ranked
-            else None
-        )
+        self.rankings = None
+        if areas and bool((support > 0).all() and (support < n).all()):
+            classes = range(self.n_classes)
+            self.rankings = [_Ranking(y_true == i, probabilities[:, i]) for i in classes]
 
     def scores(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """The metrics under each column of weights.
@@ -63,20 +65,23 @@ class Scorer:
             weights: float (n, samples), none negative.
 
         Returns:
-            Those of HEADLINE and top_<k>_accuracy, each (samples,), and those of PER_CLASS, each
-            (n_classes, samples); what is undefined is NaN.
+            HEADLINE of `common.metric_names` and top_<k>_accuracy, each (samples,), and its
+            PER_CLASS, each (n_classes, samples); what is undefined is NaN.
         """
         n = self.n_classes
-        found = from_confusion((self.cells @ weights).reshape(n, n, -1))
         total = weights.sum(axis=0)
         means = (self.means @ weights) / total
-        found |= {"loss": means[0], "brier": means[1]}
-        found |= {f"top_{k}_accuracy": row for k, row in zip(self.top_k, means[2:], strict=True)}
-        found["ece"] = np.abs(self.gaps @ weights).sum(axis=0) / total
         areas = np.full((2, weights.shape[1]), np.nan)
         if self.rankings is not None:
             areas = np.mean([ranking.areas(weights) for ranking in self.rankings], axis=0)
-        return found | {"roc_auc": areas[0], "pr_auc": areas[1]}
+        return from_confusion((self.cells @ weights).reshape(n, n, -1)) | {
+            "loss": means[0],
+            "brier": means[1],
+            **{top_k_name(k): row for k, row in zip(self.top_k, means[2:], strict=True)},
+            "ece": np.abs(self.gaps @ weights).sum(axis=0) / total,
+            "roc_auc": areas[0],
+            "pr_auc": areas[1],
+        }
 
 
 def from_confusion(matrix: np.ndarray) -> dict[str, np.ndarray]:
@@ -94,7 +99,7 @@ def from_confusion(matrix: np.ndarray) -> dict[str, np.ndarray]:
     total = support.sum(axis=0)
     precision, recall = _ratio(right, predicted), _ratio(right, support)
     f1 = _ratio(2 * right, support + predicted)
-    seen, used = support > 0, support + predicted > 0
+    present, used = support > 0, support + predicted > 0
     # Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation
     # coefficient", in the form of scikit-learn.
     covariance = right.sum(axis=0) * total - (support * predicted).sum(axis=0)
@@ -106,7 +111,7 @@ def from_confusion(matrix: np.ndarray) -> dict[str, np.ndarray]:
         "recall": recall,
         "f1": f1,
         "accuracy": right.sum(axis=0) / total,
-        "balanced_accuracy": _mean(recall, seen),
+        "balanced_accuracy": _mean(recall, present),
         "precision_macro": _mean(precision, used),
         "recall_macro": _mean(recall, used),
         "f1_macro": _mean(f1, used),
@@ -137,13 +142,13 @@ class _Ranking:
         upto = sums[self.last]
         before = np.where(self.first[:, None] >= 0, sums[self.first], 0.0)
         gained = np.add.reduceat(weights[self.positive], self.starts, axis=0)
-        found = np.cumsum(gained, axis=0)
-        positives = found[-1]
-        above = before - (found - gained)  # negatives that score higher
+        reached = np.cumsum(gained, axis=0)  # positives that score as high or higher
+        positives = reached[-1]
+        above = before - (reached - gained)  # negatives that score higher
         tied = (upto - before) - gained
         below = (total - positives) - above - tied
         roc = (gained * (below + 0.5 * tied)).sum(axis=0)
-        precision = _ratio(found, upto)
+        precision = _ratio(reached, upto)
         average = (gained * np.nan_to_num(precision)).sum(axis=0)
         return np.stack([_ratio(roc, positives * (total - positives)), _ratio(average, positives)])
 
@@ -155,9 +160,10 @@ def _indicator(row: np.ndarray, rows: int, values: np.ndarray | None = None) -> 
     return sparse.csr_array((values, (row, np.arange(n))), shape=(rows, n))
 
 
-def _ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(under > 0, over / np.where(under > 0, under, 1), np.nan)
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Their quotient, NaN where the denominator is 0."""
+    defined = denominator > 0
+    return np.where(defined, numerator / np.where(defined, denominator, 1), np.nan)
 
 
 def _mean(values: np.ndarray, member: np.ndarray) -> np.ndarray:

@@ -50,8 +50,8 @@ def test_the_temperature_that_was_put_in_is_found(n_classes, scale):
     written = np.round(softmax(logits, axis=1), 6)
     found = calibration.fit_temperature(label, calibration.logits_of(written))
     assert found == pytest.approx(scale, rel=0.06)
-    before = calibration.judge(label, written)
-    after = calibration.judge(label, calibration.soften(written, found))
+    before = calibration.calibration_scores(label, written)
+    after = calibration.calibration_scores(label, calibration.soften(written, found))
     assert after["loss"] <= before["loss"] + 1e-6
     if scale == 2.5:
         assert after["ece"] < 0.3 * before["ece"]

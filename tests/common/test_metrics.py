@@ -67,9 +67,9 @@ def test_what_is_undefined_is_none_with_a_reason(capsys):
         "support": 0,
     }
     assert found["accuracy"] == found["balanced_accuracy"] == found["recall_macro"] == 1.0
-    told = capsys.readouterr().err
-    assert "recall of class 'b' is undefined (without examples)" in told
-    assert "roc_auc and pr_auc need every class" in told
+    warnings = capsys.readouterr().err
+    assert "recall of class 'b' is undefined (without examples)" in warnings
+    assert "roc_auc and pr_auc need every class" in warnings
 
 
 def test_a_class_that_is_never_predicted_counts_as_zero_in_the_mean():

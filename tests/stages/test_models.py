@@ -14,11 +14,11 @@ from common.embeddings import read_embeddings
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png, load_pixels
+from common.metric_names import HEADLINE
 from common.params import read_params
 from networks.classifier import load_classifier
 from networks.maps import predict, read_maps
 from networks.pixels import pool_pixels
-from stages.evaluate.scores import HEADLINE
 from stages.extract.__main__ import warn_of_equal_maps
 
 NAMES = ["cat", "dog", "owl"]

@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score, log_loss
 from common import tables
 from common.errors import StageError
 from common.files import read_json
+from stages.evaluate.resampling import Resamples
 from tests.helpers.dvc_project import make_branches
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.pipeline import PREPROCESSING
@@ -83,25 +84,43 @@ def test_design_effect_by_hand():
     assert paired.design_effect(np.array([1.0, 0, 0]), np.arange(3)) == 1
 
 
-def test_weighted_scores_are_those_of_repeated_images():
+def drawn(label, probabilities, group, resamples, seed=0):
+    return bootstrap.draw_scores(label, probabilities, Resamples(label, group, resamples, seed))
+
+
+def test_the_metrics_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
-    label, said = rng.integers(0, 3, 40), rng.integers(0, 3, 40)
+    label = rng.integers(0, 3, 40)
     p = rng.dirichlet(np.ones(3), 40)
-    times = rng.integers(0, 4, 40)
-    rows = np.repeat(np.arange(40), times)
-    f1 = bootstrap.macro_f1(label, said, 3)(times.astype(float))
-    assert f1 == pytest.approx(f1_score(label[rows], said[rows], average="macro"))
-    loss = bootstrap.mean_loss(label, p)(times.astype(float))
-    assert loss == pytest.approx(log_loss(label[rows], p[rows], labels=[0, 1, 2]))
+    scores = drawn(label, p, np.arange(40), 100)
+    f1 = f1_score(label, p.argmax(axis=1), average="macro")
+    assert scores["f1_macro"].value == pytest.approx(f1)
+    assert scores["loss"].value == pytest.approx(log_loss(label, p, labels=[0, 1, 2]))
+    assert {name: len(metric.samples) for name, metric in scores.items()} == {
+        "f1_macro": 100,
+        "loss": 100,
+    }
 
 
-def test_what_never_varies_has_no_interval():
+def test_an_interval_is_that_of_the_samples_differences():
+    first = bootstrap.Drawn(0.5, np.zeros(101))
+    second = bootstrap.Drawn(0.75, np.linspace(0, 1, 101))
+    assert bootstrap.difference(first, second) == pytest.approx((0.25, 0.025, 0.975))
+
+
+@pytest.mark.parametrize("group", [np.arange(20), np.zeros(20, int)])
+def test_what_never_varies_has_no_interval(group):
     label = np.arange(20) % 2
-    score = bootstrap.macro_f1(label, label, 2)
-    found = bootstrap.intervals(label, np.arange(20), {"f1": (score, score)}, 100, 0)
-    assert found["f1"] == (0.0, None, None)
-    one = bootstrap.intervals(label, np.zeros(20, int), {"f1": (score, score)}, 100, 0)
-    assert one["f1"] == (0.0, None, None)
+    perfect = drawn(label, np.eye(2)[label], group, 100)
+    assert bootstrap.difference(perfect["f1_macro"], perfect["f1_macro"]) == (0.0, None, None)
+
+
+def test_one_group_has_no_interval_though_models_differ():
+    label = np.arange(20) % 2
+    sure, unsure = (p * np.eye(2)[label] + (1 - p) / 2 for p in (0.8, 0.3))
+    first, second = (drawn(label, p, np.zeros(20, int), 300)["loss"] for p in (sure, unsure))
+    difference = bootstrap.difference(first, second)
+    assert difference == (pytest.approx(np.log(0.9 / 0.65)), None, None)
 
 
 def population(rng, groups, size):
@@ -119,21 +138,20 @@ def population(rng, groups, size):
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_intervals_cover_the_true_difference(size):
-    def pair(label, said):
-        return tuple(bootstrap.macro_f1(label, one, 2) for one in said)
-
-    label, _, said = population(np.random.default_rng(9), 200_000, 1)
-    everyone = np.ones(len(label))
-    one, two = pair(label, said)
-    truth = {"accuracy": 0.05, "f1": two(everyone) - one(everyone)}
+    label, _, predicted = population(np.random.default_rng(9), 200_000, 1)
+    scores = [f1_score(label, classes, average="macro") for classes in predicted]
+    truth = {"accuracy": 0.05, "f1": scores[1] - scores[0]}
     rng = np.random.default_rng(size)
     hits = dict.fromkeys(truth, 0)
     for seed in range(200):
-        label, group, said = population(rng, 80, size)
-        right = [one == label for one in said]
-        found = bootstrap.intervals(label, group, {"f1": pair(label, said)}, 150, seed)
-        found["accuracy"] = paired.accuracy_difference(*right, group)
-        for name, interval in found.items():
+        label, group, predicted = population(rng, 80, size)
+        models = [drawn(label, np.eye(2)[classes], group, 150, seed) for classes in predicted]
+        right = [classes == label for classes in predicted]
+        intervals = {
+            "accuracy": paired.accuracy_difference(*right, group),
+            "f1": bootstrap.difference(*(model["f1_macro"] for model in models)),
+        }
+        for name, interval in intervals.items():
             hits[name] += interval.low <= truth[name] <= interval.high
     # 190 of 200, with three standard errors (9) and, of F1, what 150 resamples lose.
     assert 180 <= hits["accuracy"] <= 199, hits
@@ -195,11 +213,11 @@ def repository(revisions, monkeypatch):
 
 def test_three_revisions_are_compared_with_the_first(repository, capsys):
     main(["workspace", "a", "b", "--out", "out", "--resamples", "200"])
-    shown = capsys.readouterr().out
+    printed = capsys.readouterr().out
     found = read_json("out/compare.json")
     label = predictions(0).label
-    said = {name: predictions(i).probabilities.argmax(1) for i, name in enumerate("wab")}
-    right = {name: one == label for name, one in said.items()}
+    predicted = {name: predictions(i).probabilities.argmax(1) for i, name in enumerate("wab")}
+    right = {name: classes == label for name, classes in predicted.items()}
     assert [row["revision"] for row in found["comparisons"]] == ["a", "b"]
     for row in found["comparisons"]:
         name = row["revision"]
@@ -208,20 +226,21 @@ def test_three_revisions_are_compared_with_the_first(repository, capsys):
         assert row["pictures"] == {"gained": gained, "lost": lost, "both_wrong": 0}
         assert row["accuracy"]["difference"] == pytest.approx((gained - lost) / 30)
         for key in ("accuracy", "f1_macro", "loss"):
-            one = row[key]
-            assert one["low"] < one["difference"] < one["high"]
+            interval = row[key]
+            assert interval["low"] < interval["difference"] < interval["high"]
             change = found["scores"][name][key] - found["scores"]["workspace"][key]
-            assert one["difference"] == pytest.approx(change)
+            assert interval["difference"] == pytest.approx(change)
         assert row["mcnemar"]["p_holm"] >= row["mcnemar"]["p_value"]
-        assert f"{name} against workspace" in shown
-        assert f"{row['accuracy']['difference']:+.4f}" in shown
+        assert f"{name} against workspace" in printed
+        assert f"{row['accuracy']['difference']:+.4f}" in printed
     assert (found["pictures"], found["groups"], found["groups_known"]) == (30, 28, True)
-    differing = np.flatnonzero((said["w"] != said["a"]) | (said["w"] != said["b"]))
+    workspace = predicted["w"]
+    differing = np.flatnonzero((workspace != predicted["a"]) | (workspace != predicted["b"]))
     table = pd.read_csv("out/disagreements.csv", dtype=str, keep_default_na=False)
     assert sorted(table["path"]) == sorted(f"{i}.jpg" for i in differing)
     row = table.iloc[0]
     number = int(row["path"].removesuffix(".jpg"))
-    assert row["predicted:a"] == NAMES[said["a"][number]]
+    assert row["predicted:a"] == NAMES[predicted["a"][number]]
     assert float(row["p:a"]) == pytest.approx(predictions(1).probabilities[number].max(), abs=1e-4)
     assert (repository / "out/disagreements.png").stat().st_size > 5000
 
@@ -269,7 +288,7 @@ def test_without_the_dataset_each_image_is_a_group_and_that_is_said(repository, 
     [
         ("nothing", r"the revisions to compare to name .* Received: 'nothing'"),
         ("empty", r"'empty' .* to have predictions/test\.csv\. Received: none in commit"),
-        ("short", r"'short' .* same test pictures as a\. .* 20 pictures, not 30; .* has 20\.jpg"),
+        ("short", r"'short' .* same test images as a\. .* 20 images, not 30; .* has 20\.jpg"),
         ("moved", r"'moved' .* has 0\.jpg|'moved' .*: image_id .* in row 0 \(of 0\.jpg\)"),
         ("renamed", r"'renamed' .*: the classes \['007', 'na'\], not \['007', 'NA'\]"),
     ],

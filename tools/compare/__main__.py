@@ -1,4 +1,4 @@
-"""Compares finished experiments on the same images: how much they differ, and how surely.
+"""Comparison of finished experiments on the same images: differences and their intervals.
 
     python -m tools.compare main my-exp
 
@@ -25,7 +25,7 @@ from stages.ensemble.revisions import (
 from tools.compare import findings, sheet
 from tools.dvc_project import flags_of
 
-ASKED = "the revisions to compare"
+NAMED_IN = "the revisions to compare"
 TITLES = {"accuracy": "accuracy", "f1_macro": "macro F1", "loss": "loss (nats)"}
 
 
@@ -73,8 +73,8 @@ def read(names: list[str], split: str) -> list[Member]:
                 "`dvc repro`, or name another revision."
             )
         here = name == WORKSPACE
-        members.append(read_workspace(name, files) if here else read_member(name, files, ASKED))
-        check_same_images(members[0], members[-1], ASKED)
+        members.append(read_workspace(name, files) if here else read_member(name, files, NAMED_IN))
+        check_same_images(members[0], members[-1], NAMED_IN)
     return members
 
 
@@ -83,20 +83,21 @@ def table(scores: dict[str, dict], rows: list[dict]) -> str:
     width = max(len(name) for name in scores) + 2
     first = next(iter(scores))
     lines = [" " * width + "".join(f"{title:>12}" for title in TITLES.values())]
-    for name, found in scores.items():
-        lines.append(f"{name:<{width}}" + "".join(f"{found[key]:>12.4f}" for key in TITLES))
+    for name, values in scores.items():
+        lines.append(f"{name:<{width}}" + "".join(f"{values[key]:>12.4f}" for key in TITLES))
     for row in rows:
         lines += ["", f"{row['revision']} against {first}, difference and its 95 % interval"]
         for key, title in TITLES.items():
-            one = row[key]
-            limits = f"{one['low']:+.4f} to {one['high']:+.4f}" if one["low"] is not None else ""
-            limits = limits or "no interval: predictions differ too little"
-            lines.append(f"  {title:<12}{one['difference']:+.4f}   {limits}")
-        test, shown = row["mcnemar"], row["pictures"]
+            interval = row[key]
+            limits = "no interval: predictions differ too little"
+            if interval["low"] is not None:
+                limits = f"{interval['low']:+.4f} to {interval['high']:+.4f}"
+            lines.append(f"  {title:<12}{interval['difference']:+.4f}   {limits}")
+        test, images = row["mcnemar"], row["pictures"]
         several = f", {test['p_holm']:.4f} for {len(rows)} comparisons" if len(rows) > 1 else ""
         lines += [
-            f"  {shown['gained']} pictures right that {first} gets wrong, {shown['lost']} wrong "
-            f"that it gets right, {shown['both_wrong']} differently wrong",
+            f"  {images['gained']} images right that {first} gets wrong, {images['lost']} wrong "
+            f"that it gets right, {images['both_wrong']} differently wrong",
             f"  McNemar's exact test: p {test['p_value']:.4f}{several}",
         ]
     return "\n".join(lines)
@@ -110,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     if dataset is None:
         cli.warn(
             "compare",
-            "the workspace's dataset is not of these pictures: each counts by itself, near copies "
+            "the workspace's dataset is not of these images: each counts by itself, near copies "
             "too, and no contact sheet is drawn",
         )
     rows = findings.compare(members, args.split, group, args.resamples, args.seed)
@@ -137,9 +138,9 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
         return
     known = f"{content['groups']:,} near-duplicate groups" if dataset is not None else "no groups"
-    print(f"{args.split}: {len(group):,} pictures, {known}\n")
+    print(f"{args.split}: {len(group):,} images, {known}\n")
     print(table(scores, rows) + "\n")
-    cli.summary("compare", f"{len(differing):,} pictures differ; they are in {args.out}")
+    cli.summary("compare", f"{len(differing):,} images differ; they are in {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How sure is a difference between two models on the same images? All of it paired."""
+"""Paired tests and intervals of the difference between two models on the same images."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,6 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest, norm
 
 LEVEL = 0.95  # of all intervals
-CLIP = 1e-7  # least probability in a loss, as in the pipeline's own
 
 
 class Interval(NamedTuple):

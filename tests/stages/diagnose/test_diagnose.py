@@ -69,7 +69,7 @@ def table(folder, name):
 def test_the_planted_mistake_hit_and_label_error_are_named(tmp_path, capsys):
     found = make(tmp_path, diagnose__unsure_hits=5)
     mistakes = table(tmp_path, "confident_mistakes")
-    assert list(mistakes.columns) == tables.JUDGED_COLUMNS
+    assert list(mistakes.columns) == tables.REVIEW_COLUMNS
     assert mistakes.to_dict("records") == [
         {
             "path": "001/75.png",
@@ -126,11 +126,11 @@ def test_without_mistakes_the_sheet_says_so(tmp_path):
 def test_thirty_classes_some_without_test_images(tmp_path, capsys):
     found = make(tmp_path, n_classes=30, diagnose__folds=3)
     per_class = found["label_errors"]["per_class"]
-    assert [one is None for one in per_class.values()] == [False] * 12 + [True] * 18
+    assert [count is None for count in per_class.values()] == [False] * 12 + [True] * 18
     assert found["mistakes"]["test"] == 1
     # Of 60 training images each class has two, of val and test the first twelve one each.
     assert found["label_errors"]["judged"] == 12 * 4
-    assert "no label of 18 class(es) was judged" in capsys.readouterr().err
+    assert "labels of 18 class(es) were not assessed" in capsys.readouterr().err
 
 
 def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
@@ -139,7 +139,7 @@ def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
     assert found["label_errors"]["pictures"] == 84
     assert found["plane"]["points"] == 20
     assert found["plane"]["mistakes"] == 1
-    assert "among 40 of 84 pictures" in capsys.readouterr().out
+    assert "among 40 of 84 images" in capsys.readouterr().out
 
 
 def test_predictions_of_other_images_are_refused(tmp_path):
@@ -149,12 +149,12 @@ def test_predictions_of_other_images_are_refused(tmp_path):
         run(tmp_path)
 
 
-def test_a_class_that_cannot_be_judged_is_named(tmp_path, capsys):
+def test_classes_that_cannot_be_assessed_are_named(tmp_path, capsys):
     found = make(tmp_path, diagnose__label_images=3, n_classes=30)
     assert found["label_errors"]["flagged"] == 0
     assert found["label_errors"]["judged"] == 0
     assert found["label_errors"]["linear_accuracy"] is None
-    assert "no label of 30 class(es) was judged" in capsys.readouterr().err
+    assert "labels of 30 class(es) were not assessed" in capsys.readouterr().err
 
 
 FOLDERS = """
@@ -200,6 +200,6 @@ def test_the_readmes_recipe_turns_the_table_into_a_correction(run, recipe, monke
         manifest = tables.read_manifest(run.path("clean/manifest.parquet"))
         labels.append(dict(zip(manifest["image_id"], manifest["label"], strict=True)))
     before, after = labels
-    changed = [one for one in before if before[one] != after[one]]
+    changed = [image for image in before if before[image] != after[image]]
     assert len(before) == len(after) == 12
-    assert [(before[one], after[one]) for one in changed] == [("007", "008")]
+    assert [(before[image], after[image]) for image in changed] == [("007", "008")]

@@ -13,21 +13,21 @@ def clusters(n_classes, n=150):
 
 def test_clusters_stay_together_and_repeats_are_equal():
     vectors, label = clusters(3)
-    found = plane.project(vectors, 1)
+    placed = plane.project(vectors, 1)
     again = plane.project(vectors, 1)
-    assert (found.points == again.points).all()
-    centres = np.stack([found.points[label == index].mean(axis=0) for index in range(3)])
-    nearest = np.linalg.norm(found.points[:, None] - centres, axis=2).argmin(axis=1)
+    assert (placed.points == again.points).all()
+    centres = np.stack([placed.points[label == index].mean(axis=0) for index in range(3)])
+    nearest = np.linalg.norm(placed.points[:, None] - centres, axis=2).argmin(axis=1)
     assert (nearest == label).all()
-    assert 0.7 < found.trustworthiness <= 1
+    assert 0.7 < placed.trustworthiness <= 1
 
 
 @pytest.mark.parametrize(("n", "channels"), [(4, 1), (4, 3), (5, 40), (12, 2)])
 def test_few_images_or_channels_have_a_plane(n, channels):
     vectors = np.random.default_rng(0).normal(size=(n, channels)).astype(np.float32)
-    found = plane.project(vectors, 1)
-    assert found.points.shape == (n, 2)
-    assert np.isfinite(found.points).all()
+    placed = plane.project(vectors, 1)
+    assert placed.points.shape == (n, 2)
+    assert np.isfinite(placed.points).all()
 
 
 def test_equal_vectors_have_none():
@@ -53,13 +53,15 @@ def test_drawings_are_of_equal_bytes_and_mark_mistakes(tmp_path, n_classes):
     names = [f"class {index}" for index in range(n_classes)]
     for name, wrong in (("a", none), ("b", none), ("c", label == 1)):
         marks = {"val": none, "test": wrong}
-        plane.draw(tmp_path / f"{name}.png", "title", points, label, marks, names)
+        sample = plane.Sample(plane.Plane(points, None), label, marks, "title")
+        plane.draw(tmp_path / f"{name}.png", sample, names)
     a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
 
 
-def test_nothing_to_see_is_said(tmp_path):
+def test_without_a_plane_a_note_is_drawn(tmp_path):
     empty = {"val": np.zeros(3, bool), "test": np.zeros(3, bool)}
-    plane.draw(tmp_path / "a.png", "title", None, np.zeros(3, int), empty, ["a", "b"])
+    sample = plane.Sample(None, np.zeros(3, int), empty, "title")
+    plane.draw(tmp_path / "a.png", sample, ["a", "b"])
     with Image.open(tmp_path / "a.png") as image:
         assert np.asarray(image.convert("L")).std() > 5

@@ -80,15 +80,15 @@ def test_alone_the_workspace_is_its_own_ensemble(tmp_path, monkeypatch):
     assert found["members"]["workspace"]["test"]["n_examples"] == SIZE["test"]
 
 
-def test_members_are_read_from_their_revisions_and_judged(repository, capsys):
+def test_members_are_read_from_their_revisions_and_scored(repository, capsys):
     found = run(repository, ensemble__members=["a", "b", "c"], ensemble__size=30)
     commit = subprocess.run(["git", "rev-parse", "b"], capture_output=True, text=True).stdout
     assert found["members"]["b"]["commit"] == commit.strip()
-    weights = {name: one["weight"] for name, one in found["members"].items()}
+    weights = {name: member["weight"] for name, member in found["members"].items()}
     assert set(weights) == {"workspace", "a", "b", "c"}
     assert sum(weights.values()) == pytest.approx(1)
     assert len([w for w in weights.values() if w]) > 1
-    alone = {name: one["val"]["loss"] for name, one in found["members"].items()}
+    alone = {name: member["val"]["loss"] for name, member in found["members"].items()}
     assert min(alone, key=alone.get) == found["best_on_val"]
     assert found["greedy"]["val"]["loss"] < min(alone.values())
     for split in SIZE:
@@ -133,7 +133,7 @@ def test_equal_predictions_count_once(repository, capsys):
     [
         ("nothing", r"name finished experiments.*Received: 'nothing'.*There are no experiments"),
         ("empty", r"'empty' .* to have predictions/val\.csv\. Received: none in commit"),
-        ("short", r"'short' .* same val pictures as workspace\. Received: 20 pictures, not 40"),
+        ("short", r"'short' .* same val images as workspace\. Received: 20 images, not 40"),
         ("moved", r"'moved' .*: image_id '0{15}1', not '0{16}', in row 0"),
         ("renamed", r"'renamed' .*: the classes \['007', 'na'\], not \['007', 'NA'\]"),
     ],

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from common.metrics import cross_entropy
-from stages.ensemble.selection import blend, distinct, gain, judge, select, weights_of
+from stages.ensemble.selection import blend, distinct, select, weights_of
 
 
 def of_truth(*chosen):
@@ -70,7 +70,7 @@ def test_never_worse_than_the_best_member_and_weights_are_shares(problem):
     weights = weights_of(picks, len(probabilities))
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1)
-    alone = [cross_entropy(truth, one) for one in probabilities]
+    alone = [cross_entropy(truth, p) for p in probabilities]
     assert cross_entropy(truth, blend(probabilities, weights)) <= min(alone) + 1e-8
     assert alone[picks[0]] == pytest.approx(min(alone), abs=1e-8)
 
@@ -99,19 +99,6 @@ def test_the_order_of_the_members_changes_no_weight():
         order = np.random.default_rng(seed).permutation(5)
         found = weights_of(select(truth, [models[i] for i in order], 15), 5)
         assert found.tolist() == expected[order].tolist()
-
-
-def test_a_gain_is_counted_in_images():
-    truth = np.array([0, 0, 0, 1])
-    before = of_truth(0.9, 0.4, 0.4, 0.4)
-    after = of_truth(0.4, 0.6, 0.6, 0.4)
-    found = gain(truth, before, after)
-    assert (found["wrong_to_right"], found["right_to_wrong"]) == (2, 1)
-    assert found["accuracy"] == pytest.approx(0.25)
-    losses = (np.log([0.9, 0.4, 0.4, 0.6]).mean(), np.log([0.4, 0.6, 0.6, 0.6]).mean())
-    assert found["loss_decrease"] == pytest.approx(losses[1] - losses[0])
-    assert judge(truth, before)["accuracy"] == 0.5
-    assert judge(truth, before)["n_examples"] == 4
 
 
 def test_twins_are_those_that_agree_in_every_split():

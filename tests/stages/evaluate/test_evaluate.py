@@ -85,8 +85,13 @@ def test_two_classes(tmp_path):
     assert report["class"].tolist() == ["cat", "dog", "macro average", "micro average"] * 2
     assert report["support"].tolist() == [40, 12, 52, 52] * 2
     assert report["f1"][6] == pytest.approx(found["test"]["f1_macro"], abs=1e-6)
-    classes = read_json(tmp_path / "evaluation/report.json")["classes"]["test"]
-    assert classes["dog"]["recall"] == found["test"]["per_class"]["dog"]["recall"]
+    assert {file.name for file in (tmp_path / "evaluation").iterdir()} == {
+        "report.csv",
+        "slices.csv",
+    }
+    recall = found["test"]["per_class"]["dog"]["recall"]
+    assert report["recall"][5] == pytest.approx(recall, abs=1e-6)
+    assert report["recall_low"][5] <= report["recall"][5] <= report["recall_high"][5]
     slices = pd.read_csv(tmp_path / "evaluation/slices.csv")
     assert set(slices["kind"]) == {"size", "flag", "folder", "format"}
     assert slices["accuracy"].is_monotonic_increasing
@@ -116,12 +121,20 @@ def test_classes_without_test_images_one_image_and_a_folded_temperature(tmp_path
     sets = sets_of([6, 5, 4])
     sets["test"] = tuple(values[:1] for values in sets["test"])
     run = make(tmp_path, sets, ["a", "b", "c"], temperature=1.7)
+    with pytest.raises(StageError, match=r"test_before_temperature\.csv.*dvc repro predict"):
+        run.evaluate()
+    test = tables.Dataset(tmp_path / "dataset/test")
+    before = np.array([[0.5, 0.3, 0.2]])
+    tables.write_predictions(
+        tmp_path / "predictions" / tables.BEFORE_TEMPERATURE_FILE, test, before
+    )
     run.evaluate()
     found = read_json(tmp_path / "m/evaluate.json")
     scores = found["test"]
     assert found["calibration"]["temperature"] == 1.7
     assert found["calibration"]["test"]["after"]["loss"] == scores["loss"]
-    assert found["calibration"]["test"]["before"]["loss"] != scores["loss"]
+    loss = -np.log(before[0, test.label[0]])
+    assert found["calibration"]["test"]["before"]["loss"] == pytest.approx(loss)
     assert scores["roc_auc"] is scores["roc_auc_low"] is None
     assert scores["n_examples"] == 1
     assert "test: recall of class 'b' is undefined (without examples)" in capsys.readouterr().err
@@ -134,6 +147,6 @@ def test_images_that_the_manifest_lacks_stop_the_stage(tmp_path):
     tables.write_manifest(
         tmp_path / "clean/manifest.parquet", manifest[manifest["path"] != "shop/test0.jpg"]
     )
-    with pytest.raises(StageError, match=r"each picture of test in .*manifest"):
+    with pytest.raises(StageError, match=r"each image of test in .*manifest"):
         run.evaluate()
     assert not (tmp_path / "m").exists()

@@ -31,10 +31,10 @@ def test_a_class_of_one_group_keeps_its_weight_and_a_mixed_group_counts_once_in_
 
 
 def test_each_pass_gives_the_same_and_other_seeds_give_others(monkeypatch):
-    one = Resamples(LABEL, GROUP, 40, 7)
-    np.testing.assert_array_equal(all_weights(one), all_weights(one))
+    first = Resamples(LABEL, GROUP, 40, 7)
+    np.testing.assert_array_equal(all_weights(first), all_weights(first))
     other = Resamples(LABEL, GROUP, 40, 8)
-    assert (all_weights(one) != all_weights(other)).any()
+    assert (all_weights(first) != all_weights(other)).any()
 
 
 def test_many_images_come_in_parts_that_fit(monkeypatch):

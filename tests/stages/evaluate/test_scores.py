@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from common import calibration, metrics
-from stages.evaluate.scores import HEADLINE, PER_CLASS, Scorer
+from common.metric_names import HEADLINE, PER_CLASS
+from stages.evaluate.scores import Scorer
 
 
 def draw(n, n_classes, seed, decimals=2):
@@ -31,7 +32,7 @@ def test_whole_weights_are_repeated_images(n_classes, seed):
         if set(y_true[rows]) != set(range(n_classes)):
             continue  # areas are then undefined in the one and not the other
         expected = metrics.evaluate(y_true[rows], p[rows], list(map(str, range(n_classes))), "x")
-        expected |= calibration.judge(y_true[rows], p[rows])
+        expected |= calibration.calibration_scores(y_true[rows], p[rows])
         for name in HEADLINE:
             assert found[name][column] == pytest.approx(expected[name], abs=1e-9), name
         for name in PER_CLASS:
@@ -88,3 +89,15 @@ def test_what_is_undefined_is_nan_not_0():
     assert np.isnan(found["recall"][1, 0])
     assert np.isnan(found["precision"][1, 0])
     assert found["balanced_accuracy"][0] == 1
+
+
+def test_without_areas_all_else_stays():
+    y_true, p = draw(40, 3, 2)
+    weights = np.random.default_rng(1).random((40, 2))
+    whole = Scorer(y_true, p).scores(weights)
+    without = Scorer(y_true, p, areas=False).scores(weights)
+    for name, values in whole.items():
+        if name.endswith("_auc"):
+            assert np.isnan(without[name]).all()
+        else:
+            np.testing.assert_array_equal(without[name], values)
