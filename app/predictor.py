@@ -22,7 +22,7 @@ from common.files import read_json
 from common.images import ImageError, decode, resize, to_rgb
 from networks.cam import heat_map, map_viewer
 from networks.classifier import CARD_FILE, load_classifier
-from networks.forward import as_function, compute_in_bfloat16
+from networks.forward import compute_in_bfloat16, constant_inference
 
 MODEL_FOLDER = "classifier"
 PRECISIONS = ("float32", "bfloat16")
@@ -112,12 +112,12 @@ class Predictor:
         self.calibrated = self.card.get("temperature", 1) != 1  # cards before it had none
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
         self._look = map_viewer(classifier.head)
-        self._exact = as_function(classifier)
+        self._exact = constant_inference(classifier.backbone, classifier.head)
         self._fast = None
         if precision == "bfloat16":
             again = load_classifier(folder)
             compute_in_bfloat16(again.backbone)
-            self._fast = as_function(again)
+            self._fast = constant_inference(again.backbone, again.head)
 
     def prepare(self, image: Source) -> Prepared:
         """Decodes and resizes an image.

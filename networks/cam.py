@@ -27,6 +27,7 @@ import tensorflow as tf
 
 from common.errors import StageError
 from common.values import as_list
+from networks.forward import class_gradients, layer_gradients, traced
 from networks.parts import class_scores, layer_maps, networks_of
 
 
@@ -54,19 +55,12 @@ def map_viewer(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Seen]:
         A function of float maps (n, height, width, channels), output of the backbone, and int
         classes (n,), the one that each map is asked about.
     """
-    scores_of = class_scores(head)
-
-    @tf.function(reduce_retracing=True)
-    def gradients(maps, classes):
-        with tf.GradientTape() as tape:
-            tape.watch(maps)
-            scores = tf.gather(scores_of(maps, training=False), classes, axis=1, batch_dims=1)
-        return tape.gradient(scores, maps)
+    gradients_of = class_gradients(class_scores(head))
 
     def see(maps: np.ndarray, classes: np.ndarray) -> Seen:
         inputs = tf.convert_to_tensor(maps, tf.float32)
-        found = gradients(inputs, tf.convert_to_tensor(classes, tf.int32))
-        return Seen([inputs], [found], inputs)
+        gradients = gradients_of(inputs, tf.convert_to_tensor(classes, tf.int32))
+        return Seen([inputs], [gradients], inputs)
 
     return see
 
@@ -99,7 +93,7 @@ def viewer(
             f"for each of {', '.join(network.name for network in networks)}. Received: {layer!r}."
         )
     if set(names) == {None}:
-        forward = tf.function(lambda x: backbone(x, training=False), reduce_retracing=True)
+        forward = traced(lambda pixels: backbone(pixels, training=False))
         look_at = map_viewer(head)
         return lambda pixels, classes: look_at(
             forward(tf.convert_to_tensor(pixels, tf.float32)), classes
@@ -114,20 +108,7 @@ def viewer(
         )
         for network, name in zip(networks, names, strict=True)
     ]
-    scores_of = class_scores(head)
-
-    @tf.function(reduce_retracing=True)
-    def look(pixels, classes):
-        with tf.GradientTape() as tape:
-            tape.watch(pixels)  # a frozen network has no variables that the tape would follow
-            found = [model(pixels, training=False) for model in split]
-            head_maps = tf.concat([tf.cast(last, tf.float32) for _, last in found], axis=-1)
-            scores = scores_of(head_maps, training=False)
-            scores = tf.gather(scores, classes, axis=1, batch_dims=1)
-        maps = [inner for inner, _ in found]
-        gradients = tape.gradient(scores, maps)
-        cast = [[tf.cast(each, tf.float32) for each in part] for part in (maps, gradients)]
-        return *cast, head_maps
+    look = layer_gradients(split, class_scores(head))
 
     def see(pixels: np.ndarray, classes: np.ndarray) -> Seen:
         pixels = tf.convert_to_tensor(pixels, tf.float32)

@@ -22,6 +22,7 @@ from scipy import ndimage, stats
 
 from common import cli
 from common.heat import centre_blob, enlarge, random_map
+from networks.forward import traced
 from stages.gradcam.explainer import Explainer
 
 STEPS = 10
@@ -147,12 +148,12 @@ def _forward(model: keras.Model):
     turn = tf.TensorSpec(shape[:3], tf.uint8)
     number = tf.TensorSpec((None,), tf.int32)
 
-    @tf.function(input_signature=[image, image, turn, number, tf.TensorSpec((), tf.int32)])
-    def forward(before, after, turn, step, label):
+    def probability(before, after, turn, step, label):
         done = tf.cast(turn, tf.int32) < step[:, None, None]
         mixed = tf.where(done[..., None], after, before)
         return model(tf.cast(mixed, tf.float32), training=False)[:, label]
 
+    forward = traced(probability, image, image, turn, number, tf.TensorSpec((), tf.int32))
     return lambda before, after, turn, step, label: forward(
         before, after, turn, step.astype(np.int32), tf.constant(label, tf.int32)
     ).numpy()

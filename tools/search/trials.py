@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import optuna
-import tensorflow as tf
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -20,6 +19,7 @@ from common import cli, metrics, tables
 from common.errors import StageError
 from common.params import Params
 from networks.backbones.build import build_backbone
+from networks.forward import inference
 from networks.heads import build_head
 from networks.maps import MapBatches, read_maps
 from stages.train.fitting import fit
@@ -105,10 +105,10 @@ class Watch(keras.callbacks.Callback):
     def score(self, model: keras.Model) -> float:
         """The objective of the model as it is now."""
         if self.forward is None:
-            self.forward = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+            self.forward = inference(model)
         maps, size = self.bench.maps["val"], self.bench.params.compute.batch_size
         parts = [
-            self.forward(maps[i : i + size, 0].astype(np.float32)).numpy()
+            self.forward(maps[i : i + size, 0].astype(np.float32))
             for i in range(0, len(maps), size)
         ]
         found = metrics.averages(self.bench.label["val"], np.concatenate(parts).astype(float))
