@@ -1,4 +1,4 @@
-"""Heat maps: which positions of a network's maps speak for a class.
+"""Heat maps of class activation: which positions of a network's maps speak for a class.
 
 Three ways to make one of maps A `(h, w, channels)` and the gradients g of a class's score with
 respect to them. All three end in ReLU and are scaled to a largest value of 1, so factors that
@@ -27,8 +27,10 @@ import tensorflow as tf
 
 from common.errors import StageError
 from common.values import as_list
+from networks.blocks import networks_of
 from networks.forward import class_gradients, layer_gradients, traced
-from networks.parts import class_scores, layer_maps, networks_of
+from networks.logits import class_scores
+from networks.named_layers import layer_maps
 
 
 class Seen(NamedTuple):
@@ -136,7 +138,7 @@ def grad_cam_pp(seen: Seen) -> tf.Tensor:
 def eigen_cam(seen: Seen) -> tf.Tensor:
     """Eigen-CAM, float32 (n, h, w), not yet scaled."""
     grid = _grid(seen.maps)
-    maps = tf.concat([_at_grid(each, grid) for each in seen.maps], axis=-1)
+    maps = tf.concat([_at_grid(part, grid) for part in seen.maps], axis=-1)
     flat = tf.cast(tf.reshape(maps, (len(maps), grid[0] * grid[1], -1)), tf.float64)
     if flat.shape[1] <= flat.shape[2]:  # the smaller of the two products with itself
         values, vectors = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))
@@ -149,10 +151,25 @@ def eigen_cam(seen: Seen) -> tf.Tensor:
     return tf.cast(tf.reshape(heat, (-1, *grid)), tf.float32)
 
 
-METHODS: dict[str, Callable[[Seen], tf.Tensor]] = {
-    "gradcam": grad_cam,
-    "gradcam_pp": grad_cam_pp,
-    "eigencam": eigen_cam,
+class Method(NamedTuple):
+    """A way to make heat maps.
+
+    Attributes:
+        words: its name for people.
+        heat: makes float32 (n, h, w), not yet scaled.
+        uses_head: whether head and class have a part in it.
+    """
+
+    words: str
+    heat: Callable[[Seen], tf.Tensor]
+    uses_head: bool
+
+
+# The choices of gradcam.methods.
+METHODS: dict[str, Method] = {
+    "gradcam": Method("Grad-CAM", grad_cam, uses_head=True),
+    "gradcam_pp": Method("Grad-CAM++", grad_cam_pp, uses_head=True),
+    "eigencam": Method("Eigen-CAM", eigen_cam, uses_head=False),
 }
 
 
@@ -163,7 +180,7 @@ def heat_map(method: str, seen: Seen) -> np.ndarray:
         float32 (n, h, w) in [0, 1], of the smallest grid of the maps; the largest value is 1, or
         0 where nothing speaks for the class.
     """
-    heat = METHODS[method](seen).numpy()
+    heat = METHODS[method].heat(seen).numpy()
     largest = heat.max(axis=(1, 2), keepdims=True)
     return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
 
@@ -172,14 +189,14 @@ def _weighted(maps: Sequence[tf.Tensor], weights: Sequence[tf.Tensor]) -> tf.Ten
     """ReLU of the sum over channels (and networks) of weights `(n, channels)` times maps."""
     grid = _grid(maps)
     parts = [
-        _at_grid(tf.reduce_sum(own[:, None, None] * each, axis=-1, keepdims=True), grid)
-        for each, own in zip(maps, weights, strict=True)
+        _at_grid(tf.reduce_sum(factor[:, None, None] * part, axis=-1, keepdims=True), grid)
+        for part, factor in zip(maps, weights, strict=True)
     ]
     return tf.nn.relu(tf.add_n(parts)[..., 0])
 
 
 def _grid(maps: Sequence[tf.Tensor]) -> tuple[int, int]:
-    return tuple(min(each.shape[axis] for each in maps) for axis in (1, 2))
+    return tuple(min(part.shape[axis] for part in maps) for axis in (1, 2))
 
 
 def _at_grid(maps: tf.Tensor, grid: tuple[int, int]) -> tf.Tensor:

@@ -48,7 +48,7 @@ def class_gradients(scores_of: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], 
     """Gradients of one class's score with respect to the maps that the scores are made of.
 
     Args:
-        scores_of: maps to scores `(n, n_classes)`, as from `parts.class_scores`.
+        scores_of: maps to scores `(n, n_classes)`, as from `logits.class_scores`.
 
     Returns:
         A function of float32 maps (n, height, width, channels) and int32 classes (n,), one for

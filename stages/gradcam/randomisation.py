@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from scipy import stats
 
-from networks.parts import blocks_of, networks_of
+from networks.blocks import blocks_of, networks_of
 
 HEAD, ALL = "head", "all"
 ALIKE = 0.5  # a mean rank correlation above this, with nothing left of the model, is worth a word

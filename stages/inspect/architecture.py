@@ -11,7 +11,7 @@ import keras
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from common.plots.style import canvas, colour_of, shorten
-from networks.parts import networks_of
+from networks.blocks import networks_of
 
 ROW, BOX = 0.62, 0.46  # inches from box to box, and height of a box
 WIDTH, SIDE = 5.4, 1.6  # inches: width of a box, room beside them for arrows that pass others

@@ -14,10 +14,10 @@ from common.files import atomic_folder, write_json
 from common.params import Params, read_params
 from networks.augment import build_augmenter, build_mixer
 from networks.backbones.build import build_backbone
+from networks.blocks import set_trainable
 from networks.classifier import compose, save_classifier
 from networks.heads import build_head
 from networks.maps import cached_maps, map_batches, pretrained, read_maps
-from networks.parts import set_trainable
 from networks.pixels import fresh_maps, pixel_batches
 from networks.runtime import configure
 from stages.train.description import save_description

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from common.errors import StageError
-from networks import heads, parts
+from networks import heads, logits
 from networks.backbones.build import build_backbone
+from networks.blocks import networks_of
 from networks.cam import METHODS, Seen, grad_cam, grad_cam_pp, heat_map, map_viewer, viewer
 from networks.classifier import compose
-from networks.parts import networks_of
 from tests.helpers.network_maps import photographs, randomise
 from tests.helpers.training_sets import PLAIN
 
@@ -205,7 +205,7 @@ def test_a_gradient_by_differences():
     pixels, classes = photographs(SIZE), np.array([0, 1])
     seen = viewer(backbone, head, "block4_pool")(pixels, classes)
     rest = keras.Model(backbone.get_layer("block4_pool").output, backbone.output)
-    scores = parts.class_scores(head)
+    scores = logits.class_scores(head)
 
     def score(maps):
         return scores(rest(maps, training=False)).numpy()[[0, 1], classes]

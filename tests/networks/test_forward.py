@@ -19,7 +19,7 @@ from networks.forward import (
     layer_gradients,
     traced,
 )
-from networks.parts import class_scores
+from networks.logits import class_scores
 from tests.helpers.network_maps import photographs, randomise
 from tests.helpers.pipeline import ROOT
 from tests.helpers.training_sets import PLAIN
