@@ -20,7 +20,7 @@ from app.decision import DECISION_FILE, decide, read_decision
 from common import cli
 from common.files import read_json
 from common.images import ImageError, decode, resize, to_rgb
-from networks.cam import heat_map, map_viewer
+from networks.cam import head_activations, heat_map
 from networks.classifier import CARD_FILE, load_classifier
 from networks.forward import compute_in_bfloat16, constant_inference
 
@@ -111,7 +111,7 @@ class Predictor:
         self.card = read_json(folder / CARD_FILE)
         self.calibrated = self.card.get("temperature", 1) != 1  # cards before it had none
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
-        self._look = map_viewer(classifier.head)
+        self._look = head_activations(classifier.head)
         self._exact = constant_inference(classifier.backbone, classifier.head)
         self._fast = None
         if precision == "bfloat16":

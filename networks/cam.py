@@ -14,8 +14,8 @@ are the same for all positions are left out.
 - eigencam: Eigen-CAM (Muhammad and Yeasin 2020, eq. 3 and 4): the projection of each position on
   the first right singular vector of the maps, not centred, as in the paper; of its two signs the
   one with the larger sum. Neither the head nor the class has a part in it. It stands here for
-  the methods without gradients; Score-CAM (Wang et al. 2020) asks the whole model once for each
-  channel, which for the 1280 of EfficientNet-Lite is ten times what all of the trials ask.
+  the methods without gradients; Score-CAM (Wang et al. 2020) runs the whole model once for each
+  channel, which for the 1280 of EfficientNet-Lite is ten times the work of all tests of heat maps.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +33,8 @@ from networks.logits import class_scores
 from networks.named_layers import layer_maps
 
 
-class Seen(NamedTuple):
-    """What heat maps are made of, for n images.
+class Activations(NamedTuple):
+    """Maps of n images and gradients of class scores: what heat maps are made of.
 
     Attributes:
         maps: of each network: float32 (n, h, w, channels), at grids of their own.
@@ -47,32 +47,32 @@ class Seen(NamedTuple):
     head_maps: tf.Tensor
 
 
-def map_viewer(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Seen]:
-    """A function that differentiates the head alone, on maps that are known.
+def head_activations(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Activations]:
+    """A function that differentiates the head alone, on maps that are computed already.
 
     Args:
         head: from `heads.build_head`, or opened from a file.
 
     Returns:
         A function of float maps (n, height, width, channels), output of the backbone, and int
-        classes (n,), the one that each map is asked about.
+        classes (n,), the class whose score is differentiated for each.
     """
     gradients_of = class_gradients(class_scores(head))
 
-    def see(maps: np.ndarray, classes: np.ndarray) -> Seen:
+    def activations_of(maps: np.ndarray, classes: np.ndarray) -> Activations:
         inputs = tf.convert_to_tensor(maps, tf.float32)
         gradients = gradients_of(inputs, tf.convert_to_tensor(classes, tf.int32))
-        return Seen([inputs], [gradients], inputs)
+        return Activations([inputs], [gradients], inputs)
 
-    return see
+    return activations_of
 
 
-def viewer(
+def layer_activations(
     backbone: keras.Model, head: keras.Model, layer: str | list[str | None] | None
-) -> Callable[[np.ndarray, np.ndarray], Seen]:
-    """A function from pixels and classes to what is seen at a layer.
+) -> Callable[[np.ndarray, np.ndarray], Activations]:
+    """A function from pixels and classes to a layer's maps and their gradients.
 
-    Keras 3 cannot look inside of a model that is called within another one, so each network of
+    Keras 3 does not reach inside a model that is called within another one, so each network of
     the backbone is given a second output, the layer's; then one tape goes over all of it. As
     with `model.layer`, the maps of several networks are taken together.
 
@@ -96,8 +96,8 @@ def viewer(
         )
     if set(names) == {None}:
         forward = traced(lambda pixels: backbone(pixels, training=False))
-        look_at = map_viewer(head)
-        return lambda pixels, classes: look_at(
+        from_maps = head_activations(head)
+        return lambda pixels, classes: from_maps(
             forward(tf.convert_to_tensor(pixels, tf.float32)), classes
         )
     split = [
@@ -110,35 +110,35 @@ def viewer(
         )
         for network, name in zip(networks, names, strict=True)
     ]
-    look = layer_gradients(split, class_scores(head))
+    gradients_of = layer_gradients(split, class_scores(head))
 
-    def see(pixels: np.ndarray, classes: np.ndarray) -> Seen:
+    def activations_of(pixels: np.ndarray, classes: np.ndarray) -> Activations:
         pixels = tf.convert_to_tensor(pixels, tf.float32)
-        return Seen(*look(pixels, tf.convert_to_tensor(classes, tf.int32)))
+        return Activations(*gradients_of(pixels, tf.convert_to_tensor(classes, tf.int32)))
 
-    return see
+    return activations_of
 
 
-def grad_cam(seen: Seen) -> tf.Tensor:
+def grad_cam(activations: Activations) -> tf.Tensor:
     """Grad-CAM, float32 (n, h, w), not yet scaled."""
-    weights = [tf.reduce_sum(gradient, axis=(1, 2)) for gradient in seen.gradients]
-    return _weighted(seen.maps, weights)
+    weights = [tf.reduce_sum(gradient, axis=(1, 2)) for gradient in activations.gradients]
+    return _weighted(activations.maps, weights)
 
 
-def grad_cam_pp(seen: Seen) -> tf.Tensor:
+def grad_cam_pp(activations: Activations) -> tf.Tensor:
     """Grad-CAM++, float32 (n, h, w), not yet scaled."""
     weights = []
-    for maps, gradient in zip(seen.maps, seen.gradients, strict=True):
+    for maps, gradient in zip(activations.maps, activations.gradients, strict=True):
         below = 2 + tf.reduce_sum(maps, axis=(1, 2), keepdims=True) * gradient
         parts = tf.nn.relu(gradient) / tf.where(below > 0, below, np.inf)
         weights.append(tf.reduce_sum(parts, axis=(1, 2)))
-    return _weighted(seen.maps, weights)
+    return _weighted(activations.maps, weights)
 
 
-def eigen_cam(seen: Seen) -> tf.Tensor:
+def eigen_cam(activations: Activations) -> tf.Tensor:
     """Eigen-CAM, float32 (n, h, w), not yet scaled."""
-    grid = _grid(seen.maps)
-    maps = tf.concat([_at_grid(part, grid) for part in seen.maps], axis=-1)
+    grid = _grid(activations.maps)
+    maps = tf.concat([_at_grid(part, grid) for part in activations.maps], axis=-1)
     flat = tf.cast(tf.reshape(maps, (len(maps), grid[0] * grid[1], -1)), tf.float64)
     if flat.shape[1] <= flat.shape[2]:  # the smaller of the two products with itself
         values, vectors = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))
@@ -161,7 +161,7 @@ class Method(NamedTuple):
     """
 
     words: str
-    heat: Callable[[Seen], tf.Tensor]
+    heat: Callable[[Activations], tf.Tensor]
     uses_head: bool
 
 
@@ -173,14 +173,14 @@ METHODS: dict[str, Method] = {
 }
 
 
-def heat_map(method: str, seen: Seen) -> np.ndarray:
+def heat_map(method: str, activations: Activations) -> np.ndarray:
     """The heat map of each image by one of METHODS.
 
     Returns:
         float32 (n, h, w) in [0, 1], of the smallest grid of the maps; the largest value is 1, or
         0 where nothing speaks for the class.
     """
-    heat = METHODS[method].heat(seen).numpy()
+    heat = METHODS[method].heat(activations).numpy()
     largest = heat.max(axis=(1, 2), keepdims=True)
     return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
 

@@ -8,7 +8,7 @@ from common.errors import StageError
 from common.schema import Head
 from networks import heads
 from networks.attention import ATTENTIONS
-from networks.cam import heat_map, map_viewer
+from networks.cam import head_activations, heat_map
 from networks.logits import class_scores
 from stages.train.fitting import fit
 from tests.helpers.training_sets import PLAIN, TRAIN, batches_of
@@ -75,7 +75,7 @@ def test_the_generalised_mean_has_a_gradient_where_maps_are_zero():
     (row,) = fit(head, settings, batches, batches)
     assert np.isfinite(row["loss"])
     assert all(np.isfinite(weight.numpy()).all() for weight in head.weights)
-    heat = heat_map("gradcam", map_viewer(head)(maps[:, 0], np.array([0, 1])))
+    heat = heat_map("gradcam", head_activations(head)(maps[:, 0], np.array([0, 1])))
     assert np.isfinite(heat).all()
 
 
@@ -104,7 +104,7 @@ def test_a_softmax_has_a_logit_for_each_class(tmp_path, n_classes, output):
     head.save(tmp_path / "head.keras")
     again = keras.saving.load_model(tmp_path / "head.keras")
     np.testing.assert_array_equal(again(maps).numpy(), found)
-    heat = heat_map("gradcam", map_viewer(head)(maps, np.zeros(4, int)))
+    heat = heat_map("gradcam", head_activations(head)(maps, np.zeros(4, int)))
     weights = np.maximum(maps @ kernel[:, 0], 0)  # of mean and dense layer: the kernel / positions
     np.testing.assert_allclose(heat, weights / weights.max(axis=(1, 2), keepdims=True), atol=1e-4)
 
