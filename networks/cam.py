@@ -138,7 +138,7 @@ def grad_cam_pp(activations: Activations) -> tf.Tensor:
 def eigen_cam(activations: Activations) -> tf.Tensor:
     """Eigen-CAM, float32 (n, h, w), not yet scaled."""
     grid = _grid(activations.maps)
-    maps = tf.concat([_at_grid(part, grid) for part in activations.maps], axis=-1)
+    maps = tf.concat([_at_grid(maps, grid) for maps in activations.maps], axis=-1)
     flat = tf.cast(tf.reshape(maps, (len(maps), grid[0] * grid[1], -1)), tf.float64)
     if flat.shape[1] <= flat.shape[2]:  # the smaller of the two products with itself
         values, vectors = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))
@@ -189,14 +189,14 @@ def _weighted(maps: Sequence[tf.Tensor], weights: Sequence[tf.Tensor]) -> tf.Ten
     """ReLU of the sum over channels (and networks) of weights `(n, channels)` times maps."""
     grid = _grid(maps)
     parts = [
-        _at_grid(tf.reduce_sum(factor[:, None, None] * part, axis=-1, keepdims=True), grid)
-        for part, factor in zip(maps, weights, strict=True)
+        _at_grid(tf.reduce_sum(factor[:, None, None] * network_maps, axis=-1, keepdims=True), grid)
+        for network_maps, factor in zip(maps, weights, strict=True)
     ]
     return tf.nn.relu(tf.add_n(parts)[..., 0])
 
 
 def _grid(maps: Sequence[tf.Tensor]) -> tuple[int, int]:
-    return tuple(min(part.shape[axis] for part in maps) for axis in (1, 2))
+    return tuple(min(network_maps.shape[axis] for network_maps in maps) for axis in (1, 2))
 
 
 def _at_grid(maps: tf.Tensor, grid: tuple[int, int]) -> tf.Tensor:

@@ -72,8 +72,8 @@ def write_maps(
             for pixels in batches:
                 stop = start + len(pixels)
                 for view in range(views):
-                    seen = augmenter(pixels, training=True) if view else pixels
-                    maps, largest = forward(seen)
+                    inputs = augmenter(pixels, training=True) if view else pixels
+                    maps, largest = forward(inputs)
                     if not float(largest) <= FLOAT16_MAX:
                         raise StageError(
                             f"Expected maps of {backbone.name} within ±{FLOAT16_MAX:g}, what "
@@ -85,7 +85,7 @@ def write_maps(
                 bar.update(stop - start)
                 start = stop
         if start != dataset.n:
-            raise AssertionError(f"{start} pictures written of {dataset.n}")
+            raise AssertionError(f"{start} images written of {dataset.n}")
         array.flush()
         del array
     return shape

@@ -22,7 +22,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)  # of the channels R, G, B in [0, 1]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network does to pixels first: `scale * pixels + offset`, channels flipped before.
+    """A network's preprocessing of pixels: `scale * pixels + offset`, channels flipped before.
 
     Attributes:
         flip: whether the network wants BGR.
@@ -147,7 +147,7 @@ def _auto_name(class_name: str) -> str:
 def _probe_preprocessing(constructor: Callable) -> Preprocessing:
     """Reads a network's preprocessing off its own `preprocess_input`.
 
-    Every one of them is affine and at most reverses the channels, so three probes tell it; a
+    Every one of them is affine and at most reverses the channels, so three probes determine it; a
     fourth checks that it is so.
     """
     preprocess_input = _module_of(constructor).preprocess_input

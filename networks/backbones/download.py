@@ -75,12 +75,12 @@ def _locals_where(error: BaseException, variable: str) -> dict | None:
     The URL, file and hash are known in Keras's downloader alone: no exception carries all three,
     and which file a network needs can depend on the image size (MobileNetV2).
     """
-    found = None
+    variables = None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_globals.get("__name__", "")
         if module.startswith("keras.") and frame.f_locals.get(variable) is not None:
-            found = dict(frame.f_locals)
-    return found
+            variables = dict(frame.f_locals)
+    return variables
 
 
 def _download_message(name: str, error: Exception, fetching: dict) -> str:

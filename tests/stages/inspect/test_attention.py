@@ -6,12 +6,11 @@ from PIL import Image
 
 from common import tables
 from networks import heads
-from stages.inspect import attention as read_back
+from stages.inspect import attention
 from stages.inspect.attention import (
     by_class,
     draw_attention,
     draw_channels_and_classes,
-    in_turn_by_class,
     most_different,
 )
 from tests.helpers.training_sets import PLAIN
@@ -39,11 +38,6 @@ def test_channels_that_tell_classes_apart_come_first_and_by_class():
     assert sorted(most_different(means, 9).tolist()) == [0, 1, 2, 3]
 
 
-def test_classes_take_turns():
-    assert in_turn_by_class(np.array([0, 0, 0, 1, 2, 2]), 5) == [0, 3, 4, 1, 5]
-    assert in_turn_by_class(np.array([1, 0]), 5) == [1, 0]
-
-
 @pytest.mark.parametrize(
     ("name", "files"),
     [
@@ -57,7 +51,7 @@ def test_classes_take_turns():
 def test_the_drawings_are_those_that_the_attention_allows(
     whole_run, tmp_path, monkeypatch, name, files
 ):
-    monkeypatch.setattr(read_back, "STEP", 4)
+    monkeypatch.setattr(attention, "BATCH", 4)
     dataset = tables.Dataset(whole_run.path("dataset/val"))
     head = heads.build_head((2, 2, 16), 3, name, PLAIN)
     maps, asked = maps_of((dataset.n, 2, 2, 16)), []
