@@ -21,9 +21,9 @@ from app.precision import PRECISIONS
 from common import cli
 from common.files import read_json
 from common.images import ImageError, Prepared, prepare, resize, to_rgb
-from networks.cam import heat_map, map_viewer
+from networks.cam import head_activations, heat_map
 from networks.classifier import CARD_FILE, load_classifier
-from networks.forward import as_function, compute_in_bfloat16
+from networks.forward import compute_in_bfloat16, constant_inference
 
 MODEL_FOLDER = "classifier"
 SURE = 0.99  # with bfloat16, the least probability that is not computed again in float32
@@ -99,13 +99,13 @@ class Predictor:
         self.card = read_json(folder / CARD_FILE)
         self.calibrated = self.card.get("temperature", 1) != 1  # old cards have no temperature
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
-        self._view_maps = map_viewer(classifier.head)
-        self._exact = as_function(classifier)
+        self._activations = head_activations(classifier.head)
+        self._exact = constant_inference(classifier.backbone, classifier.head)
         self._fast = None
         if precision == "bfloat16":
             rounded = load_classifier(folder)
             compute_in_bfloat16(rounded.backbone)
-            self._fast = as_function(rounded)
+            self._fast = constant_inference(rounded.backbone, rounded.head)
 
     def prepare(self, image: Source) -> Prepared:
         """Decodes and resizes an image.
@@ -207,7 +207,7 @@ class Predictor:
         heats: list[np.ndarray | None] = [None] * len(with_heat)
         rows = np.flatnonzero(with_heat)
         if len(rows):
-            views = self._view_maps(maps[rows], probabilities[rows].argmax(axis=1))
+            views = self._activations(maps[rows], probabilities[rows].argmax(axis=1))
             for row, heat in zip(rows, heat_map(HEAT_METHOD, views), strict=True):
                 heats[row] = heat
         return heats

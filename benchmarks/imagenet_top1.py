@@ -23,7 +23,8 @@ from PIL import Image, UnidentifiedImageError
 
 from common.cli import progress, run
 from common.errors import StageError
-from networks.backbones.efficientnet_lite import N_CLASSES, VARIANTS, build_efficientnet_lite
+from networks.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite
+from networks.backbones.efficientnet_lite_network import N_CLASSES
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")

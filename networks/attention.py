@@ -6,6 +6,8 @@ with plain Keras. Weights that can be read back have a layer: `attention_weights
 (spatial, cbam, gam, pool, mha), `channel_weights` for channels (se, cbam, gam).
 """
 
+from collections.abc import Callable
+
 import keras
 from keras import layers, ops
 
@@ -18,13 +20,9 @@ HEADS = 4
 KEY_WIDTH = 64  # per head
 
 
-def attend(name: str, maps: keras.KerasTensor) -> keras.KerasTensor:
-    """Applies the attention block called `name`: none, se, spatial, cbam, gam, pool or mha."""
-    blocks = {"none": lambda x: x, "se": se, "spatial": spatial, "cbam": cbam, "gam": gam}
-    blocks |= {"pool": pool, "mha": mha}
-    if name not in blocks:
-        raise ValueError(f"Expected name to be one of {sorted(blocks)}. Received: name={name!r}")
-    return blocks[name](maps)
+def none(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """The maps as they are."""
+    return maps
 
 
 def se(maps: keras.KerasTensor) -> keras.KerasTensor:
@@ -115,3 +113,15 @@ def mha(maps: keras.KerasTensor) -> keras.KerasTensor:
     summed = layers.Add(name="mha_residual")([tokens, attended])
     tokens = layers.LayerNormalization(epsilon=1e-6, name="mha_norm")(summed)
     return layers.Reshape((height, width, channels), name="mha_maps")(tokens)
+
+
+# The choices of model.attention.
+ATTENTIONS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+    "none": none,
+    "se": se,
+    "spatial": spatial,
+    "cbam": cbam,
+    "gam": gam,
+    "pool": pool,
+    "mha": mha,
+}

@@ -1,4 +1,4 @@
-"""Random views of training images, from Keras layers; ours where Keras has none or errs.
+"""Augmentation of training images by Keras layers; by ours where Keras has none or errs.
 
 Checked on Keras 3.15.1, eagerly and inside tf.function: each layer draws anew for every image of
 a batch, and repeats for a seed.

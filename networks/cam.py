@@ -1,4 +1,4 @@
-"""Heat maps: which positions of a network's maps speak for a class.
+"""Heat maps of class activation: which positions of a network's maps speak for a class.
 
 Three ways to make one of maps A `(h, w, channels)` and the gradients g of a class's score with
 respect to them. All three end in ReLU and are scaled to a largest value of 1, so factors that
@@ -14,8 +14,8 @@ are the same for all positions are left out.
 - eigencam: Eigen-CAM (Muhammad and Yeasin 2020, eq. 3 and 4): the projection of each position on
   the first right singular vector of the maps, not centred, as in the paper; of its two signs the
   one with the larger sum. Neither the head nor the class has a part in it. It stands here for
-  the methods without gradients; Score-CAM (Wang et al. 2020) asks the whole model once for each
-  channel, which for the 1280 of EfficientNet-Lite is ten times what all of the trials ask.
+  the methods without gradients; Score-CAM (Wang et al. 2020) runs the whole model once for each
+  channel, which for the 1280 of EfficientNet-Lite is ten times the work of all tests of heat maps.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,11 +27,14 @@ import tensorflow as tf
 
 from common.errors import StageError
 from common.values import as_list
-from networks.parts import class_scores, layer_maps, networks_of
+from networks.blocks import networks_of
+from networks.forward import class_gradients, layer_gradients, traced
+from networks.logits import class_scores
+from networks.named_layers import layer_maps
 
 
-class Seen(NamedTuple):
-    """What heat maps are made of, for n images.
+class Activations(NamedTuple):
+    """Maps of n images and gradients of class scores: what heat maps are made of.
 
     Attributes:
         maps: of each network: float32 (n, h, w, channels), at grids of their own.
@@ -44,39 +47,32 @@ class Seen(NamedTuple):
     head_maps: tf.Tensor
 
 
-def map_viewer(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Seen]:
-    """A function that differentiates the head alone, on maps that are known.
+def head_activations(head: keras.Model) -> Callable[[np.ndarray, np.ndarray], Activations]:
+    """A function that differentiates the head alone, on maps that are computed already.
 
     Args:
         head: from `heads.build_head`, or opened from a file.
 
     Returns:
         A function of float maps (n, height, width, channels), output of the backbone, and int
-        classes (n,), the one that each map is asked about.
+        classes (n,), the class whose score is differentiated for each.
     """
-    scores_of = class_scores(head)
+    gradients_of = class_gradients(class_scores(head))
 
-    @tf.function(reduce_retracing=True)
-    def gradients(maps, classes):
-        with tf.GradientTape() as tape:
-            tape.watch(maps)
-            scores = tf.gather(scores_of(maps, training=False), classes, axis=1, batch_dims=1)
-        return tape.gradient(scores, maps)
-
-    def see(maps: np.ndarray, classes: np.ndarray) -> Seen:
+    def activations_of(maps: np.ndarray, classes: np.ndarray) -> Activations:
         inputs = tf.convert_to_tensor(maps, tf.float32)
-        found = gradients(inputs, tf.convert_to_tensor(classes, tf.int32))
-        return Seen([inputs], [found], inputs)
+        gradients = gradients_of(inputs, tf.convert_to_tensor(classes, tf.int32))
+        return Activations([inputs], [gradients], inputs)
 
-    return see
+    return activations_of
 
 
-def viewer(
+def layer_activations(
     backbone: keras.Model, head: keras.Model, layer: str | list[str | None] | None
-) -> Callable[[np.ndarray, np.ndarray], Seen]:
-    """A function from pixels and classes to what is seen at a layer.
+) -> Callable[[np.ndarray, np.ndarray], Activations]:
+    """A function from pixels and classes to a layer's maps and their gradients.
 
-    Keras 3 cannot look inside of a model that is called within another one, so each network of
+    Keras 3 does not reach inside a model that is called within another one, so each network of
     the backbone is given a second output, the layer's; then one tape goes over all of it. As
     with `model.layer`, the maps of several networks are taken together.
 
@@ -99,9 +95,9 @@ def viewer(
             f"for each of {', '.join(network.name for network in networks)}. Received: {layer!r}."
         )
     if set(names) == {None}:
-        forward = tf.function(lambda x: backbone(x, training=False), reduce_retracing=True)
-        look_at = map_viewer(head)
-        return lambda pixels, classes: look_at(
+        forward = traced(lambda pixels: backbone(pixels, training=False))
+        from_maps = head_activations(head)
+        return lambda pixels, classes: from_maps(
             forward(tf.convert_to_tensor(pixels, tf.float32)), classes
         )
     split = [
@@ -114,48 +110,35 @@ def viewer(
         )
         for network, name in zip(networks, names, strict=True)
     ]
-    scores_of = class_scores(head)
+    gradients_of = layer_gradients(split, class_scores(head))
 
-    @tf.function(reduce_retracing=True)
-    def look(pixels, classes):
-        with tf.GradientTape() as tape:
-            tape.watch(pixels)  # a frozen network has no variables that the tape would follow
-            found = [model(pixels, training=False) for model in split]
-            head_maps = tf.concat([tf.cast(last, tf.float32) for _, last in found], axis=-1)
-            scores = scores_of(head_maps, training=False)
-            scores = tf.gather(scores, classes, axis=1, batch_dims=1)
-        maps = [inner for inner, _ in found]
-        gradients = tape.gradient(scores, maps)
-        cast = [[tf.cast(each, tf.float32) for each in part] for part in (maps, gradients)]
-        return *cast, head_maps
-
-    def see(pixels: np.ndarray, classes: np.ndarray) -> Seen:
+    def activations_of(pixels: np.ndarray, classes: np.ndarray) -> Activations:
         pixels = tf.convert_to_tensor(pixels, tf.float32)
-        return Seen(*look(pixels, tf.convert_to_tensor(classes, tf.int32)))
+        return Activations(*gradients_of(pixels, tf.convert_to_tensor(classes, tf.int32)))
 
-    return see
+    return activations_of
 
 
-def grad_cam(seen: Seen) -> tf.Tensor:
+def grad_cam(activations: Activations) -> tf.Tensor:
     """Grad-CAM, float32 (n, h, w), not yet scaled."""
-    weights = [tf.reduce_sum(gradient, axis=(1, 2)) for gradient in seen.gradients]
-    return _weighted(seen.maps, weights)
+    weights = [tf.reduce_sum(gradient, axis=(1, 2)) for gradient in activations.gradients]
+    return _weighted(activations.maps, weights)
 
 
-def grad_cam_pp(seen: Seen) -> tf.Tensor:
+def grad_cam_pp(activations: Activations) -> tf.Tensor:
     """Grad-CAM++, float32 (n, h, w), not yet scaled."""
     weights = []
-    for maps, gradient in zip(seen.maps, seen.gradients, strict=True):
+    for maps, gradient in zip(activations.maps, activations.gradients, strict=True):
         below = 2 + tf.reduce_sum(maps, axis=(1, 2), keepdims=True) * gradient
         parts = tf.nn.relu(gradient) / tf.where(below > 0, below, np.inf)
         weights.append(tf.reduce_sum(parts, axis=(1, 2)))
-    return _weighted(seen.maps, weights)
+    return _weighted(activations.maps, weights)
 
 
-def eigen_cam(seen: Seen) -> tf.Tensor:
+def eigen_cam(activations: Activations) -> tf.Tensor:
     """Eigen-CAM, float32 (n, h, w), not yet scaled."""
-    grid = _grid(seen.maps)
-    maps = tf.concat([_at_grid(each, grid) for each in seen.maps], axis=-1)
+    grid = _grid(activations.maps)
+    maps = tf.concat([_at_grid(maps, grid) for maps in activations.maps], axis=-1)
     flat = tf.cast(tf.reshape(maps, (len(maps), grid[0] * grid[1], -1)), tf.float64)
     if flat.shape[1] <= flat.shape[2]:  # the smaller of the two products with itself
         values, vectors = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))
@@ -168,21 +151,36 @@ def eigen_cam(seen: Seen) -> tf.Tensor:
     return tf.cast(tf.reshape(heat, (-1, *grid)), tf.float32)
 
 
-METHODS: dict[str, Callable[[Seen], tf.Tensor]] = {
-    "gradcam": grad_cam,
-    "gradcam_pp": grad_cam_pp,
-    "eigencam": eigen_cam,
+class Method(NamedTuple):
+    """A way to make heat maps.
+
+    Attributes:
+        words: its name for people.
+        heat: makes float32 (n, h, w), not yet scaled.
+        uses_head: whether head and class have a part in it.
+    """
+
+    words: str
+    heat: Callable[[Activations], tf.Tensor]
+    uses_head: bool
+
+
+# The choices of gradcam.methods.
+METHODS: dict[str, Method] = {
+    "gradcam": Method("Grad-CAM", grad_cam, uses_head=True),
+    "gradcam_pp": Method("Grad-CAM++", grad_cam_pp, uses_head=True),
+    "eigencam": Method("Eigen-CAM", eigen_cam, uses_head=False),
 }
 
 
-def heat_map(method: str, seen: Seen) -> np.ndarray:
+def heat_map(method: str, activations: Activations) -> np.ndarray:
     """The heat map of each image by one of METHODS.
 
     Returns:
         float32 (n, h, w) in [0, 1], of the smallest grid of the maps; the largest value is 1, or
         0 where nothing speaks for the class.
     """
-    heat = METHODS[method](seen).numpy()
+    heat = METHODS[method].heat(activations).numpy()
     largest = heat.max(axis=(1, 2), keepdims=True)
     return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
 
@@ -191,14 +189,14 @@ def _weighted(maps: Sequence[tf.Tensor], weights: Sequence[tf.Tensor]) -> tf.Ten
     """ReLU of the sum over channels (and networks) of weights `(n, channels)` times maps."""
     grid = _grid(maps)
     parts = [
-        _at_grid(tf.reduce_sum(own[:, None, None] * each, axis=-1, keepdims=True), grid)
-        for each, own in zip(maps, weights, strict=True)
+        _at_grid(tf.reduce_sum(factor[:, None, None] * network_maps, axis=-1, keepdims=True), grid)
+        for network_maps, factor in zip(maps, weights, strict=True)
     ]
     return tf.nn.relu(tf.add_n(parts)[..., 0])
 
 
 def _grid(maps: Sequence[tf.Tensor]) -> tuple[int, int]:
-    return tuple(min(each.shape[axis] for each in maps) for axis in (1, 2))
+    return tuple(min(network_maps.shape[axis] for network_maps in maps) for axis in (1, 2))
 
 
 def _at_grid(maps: tf.Tensor, grid: tuple[int, int]) -> tf.Tensor:

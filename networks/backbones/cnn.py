@@ -11,6 +11,9 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from networks.backbones.family import Family
+from networks.backbones.weights import WEIGHT_SUFFIXES, load_weights, weights_file
+
 MINIMUM_SIZE = 32  # five halvings leave one cell
 CNN_WIDTHS = (32, 64, 128, 256, 256)
 CONCAT_STEM = 32
@@ -46,7 +49,7 @@ def build_cnn_concat(image_size: tuple[int, int]) -> keras.Model:
     makes them cheap, side by side as in GoogLeNet (Szegedy et al. 2015, arXiv:1409.4842, figure
     2b), the 5 x 5 as two 3 x 3 (Szegedy et al. 2016, arXiv:1512.00567, section 3.1). In place of
     its pooled branch stands the block's own input, as in DenseNet (Huang et al. 2017,
-    arXiv:1608.06993, equation 2): what is known is handed on, and gradients reach the first
+    arXiv:1608.06993, equation 2): earlier features are handed on, and gradients reach the first
     layers by a short way. The branches add as many channels as the input has, half of them from
     the 3 x 3, so that each block doubles them: 32, 64, 128, 256, 512.
 
@@ -66,22 +69,16 @@ def build_cnn_concat(image_size: tuple[int, int]) -> keras.Model:
     return keras.Model(pixels, x, name="cnn_concat")
 
 
-CNNS: dict[str, Callable[[tuple[int, int]], keras.Model]] = {
-    "cnn": build_cnn,
-    "cnn_concat": build_cnn_concat,
-}
-
-
 def _branches(x, name: str):
     """Maps `(batch, h, w, channels)` beside as many new ones: `(batch, h, w, 2 channels)`."""
     quarter = x.shape[-1] // 4
-    one = _conv(x, quarter, 1, f"{name}_1x1")
-    three = _conv(x, quarter, 1, f"{name}_3x3_reduce")
-    three = _conv(three, 2 * quarter, 3, f"{name}_3x3")
-    five = _conv(x, quarter // 2, 1, f"{name}_5x5_reduce")
-    five = _conv(five, quarter, 3, f"{name}_5x5_first")
-    five = _conv(five, quarter, 3, f"{name}_5x5_second")
-    return layers.Concatenate(name=f"{name}_concat")([x, one, three, five])
+    of_1x1 = _conv(x, quarter, 1, f"{name}_1x1")
+    of_3x3 = _conv(x, quarter, 1, f"{name}_3x3_reduce")
+    of_3x3 = _conv(of_3x3, 2 * quarter, 3, f"{name}_3x3")
+    of_5x5 = _conv(x, quarter // 2, 1, f"{name}_5x5_reduce")
+    of_5x5 = _conv(of_5x5, quarter, 3, f"{name}_5x5_first")
+    of_5x5 = _conv(of_5x5, quarter, 3, f"{name}_5x5_second")
+    return layers.Concatenate(name=f"{name}_concat")([x, of_1x1, of_3x3, of_5x5])
 
 
 def _rescaled(image_size: tuple[int, int]):
@@ -103,3 +100,25 @@ def _conv(x, channels: int, kernel: int, name: str):
     # Keras's momentum of 0.99 takes hundreds of steps to forget its start; small sets have few.
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+CNNS: dict[str, Callable[[tuple[int, int]], keras.Model]] = {
+    "cnn": build_cnn,
+    "cnn_concat": build_cnn_concat,
+}
+
+
+def build(name: str, image_size: tuple[int, int], weights: str) -> keras.Model:
+    """Builds one of `CNNS`, with random weights (`none`) or those of a file.
+
+    Raises:
+        StageError: the file is missing, damaged or of another network.
+    """
+    path = None if weights == "none" else weights_file(weights, WEIGHT_SUFFIXES)
+    network = CNNS[name](image_size)
+    if path:
+        load_weights(network, name, path)
+    return network
+
+
+FAMILY = Family(tuple(CNNS), build, MINIMUM_SIZE, pretrained=False)

@@ -1,4 +1,4 @@
-"""Reads a torch checkpoint (legacy format) into NumPy arrays, without torch.
+"""Reader of torch checkpoints (legacy format) into NumPy arrays, without torch.
 
 The format is five pickles (magic number, protocol, system facts, the state dict, the storage
 keys) followed by the raw storages, each led by its element count as a little-endian int64.

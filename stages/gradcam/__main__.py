@@ -1,13 +1,12 @@
-"""Shows what the model looked at in test images, and measures how far that can be believed.
+"""Draws heat maps of test images, the evidence for each answer, and tests how faithful they are.
 
 Reads:  --dataset; --model; --predictions, its folder
 Writes: --plots, a folder: a gallery of each class, right and wrong images beside their heat
         maps, and summary.png with some of all classes; methods.png, the methods side by side;
-        faithfulness.png and randomisation.png, how they did; --metrics, the same in numbers
+        faithfulness.png and randomisation.png, the results of the tests; --metrics, the same in
+        numbers
 Params: gradcam, compute, seed
 """
-
-import numpy as np
 
 from common import cli, tables
 from common.errors import StageError
@@ -15,8 +14,10 @@ from common.files import atomic_folder, write_json
 from common.params import read_params
 from networks.classifier import load_classifier
 from networks.runtime import configure
-from stages.gradcam import faithfulness, galleries, plots, trials
+from stages.gradcam import galleries, plots, trials
+from stages.gradcam.choice import choose_for_gallery, choose_for_tests, interleave
 from stages.gradcam.explainer import Explainer
+from stages.gradcam.summary import closing_line, metrics, warnings_of
 
 METHOD_IMAGES = 6  # at most, in methods.png
 
@@ -32,22 +33,20 @@ def main(argv: list[str] | None = None) -> None:
     table = tables.read_predictions(args.predictions / "test.csv", names)
     if list(table["image_id"]) != list(dataset.image_id):
         raise StageError(
-            f"Expected predictions of the pictures in {args.dataset}/test. Received: others. Run "
+            f"Expected predictions of the images in {args.dataset}/test. Received: others. Run "
             "`dvc repro predict`."
         )
     explainer = Explainer(
         classifier, dataset, params.gradcam.methods, params.gradcam.layer, batch_size
     )
-    answers = table["predicted"].map(names.index).to_numpy()
-    chosen = {
-        label: galleries.choose_rows(table, label, params.gradcam.per_class) for label in names
-    }
-    tested = faithfulness.choose_images(
+    predicted = galleries.predicted_classes(table, names)
+    chosen = {name: choose_for_gallery(table, name, params.gradcam.per_class) for name in names}
+    tested = choose_for_tests(
         dataset.label, dataset.group, params.gradcam.faithfulness_images, params.seed
     )
-    shown = galleries.in_turn(
-        [kinds[kind] for kind in ("wrong", "right") for kinds in chosen.values()]
-    )
+    compared = interleave(
+        [rows_by_kind[kind] for kind in ("wrong", "right") for rows_by_kind in chosen.values()]
+    )[:METHOD_IMAGES]
     with atomic_folder(args.plots) as folder:
         heats = galleries.draw(
             folder,
@@ -56,36 +55,16 @@ def main(argv: list[str] | None = None) -> None:
             lambda rows: galleries.explain(explainer, names, table, rows, opacity),
             explainer.methods[0],
         )
-        found = {}
-        if tested:
-            found = trials.examine(
-                folder, classifier, explainer, answers, tested, batch_size, params.seed
-            )
-        rows = galleries.compare(explainer, names, table, shown[:METHOD_IMAGES], opacity)
-        plots.methods(folder / "methods.png", explainer.methods, found, rows)
-    trials.report(found, len(tested))
-    counts = {
-        label: {kind: len(rows) for kind, rows in kinds.items()} for label, kinds in chosen.items()
-    }
-    write_json(
-        args.metrics,
-        {
-            "explained": len(heats),
-            "per_class": counts,
-            # Fraction of positions at half the largest heat or more: small means a narrow look.
-            "mean_focus_area": float(np.mean([(heat >= 0.5).mean() for heat in heats])),
-            "tested": len(tested),
-            "methods": found,
-        },
-    )
-    better = [
-        plots.NAMES[name] for name in explainer.methods if found.get(name, {}).get("beats_random")
-    ]
-    cli.summary(
-        "gradcam",
-        f"{len(heats)} test pictures explained in {args.plots}; better than a random map on "
-        f"{len(tested)}: {', '.join(better) or 'none'}",
-    )
+        verdicts = trials.examine(
+            folder, classifier, explainer, predicted, tested, batch_size, params.seed
+        )
+        rows = galleries.compare(explainer, names, table, compared, opacity)
+        plots.methods(folder / "methods.png", explainer.methods, verdicts, rows)
+    for text in warnings_of(verdicts, len(tested)):
+        cli.warn("gradcam", text)
+    write_json(args.metrics, metrics(heats, chosen, len(tested), verdicts))
+    closing = closing_line(len(heats), len(tested), explainer.methods, verdicts, args.plots)
+    cli.summary("gradcam", closing)
 
 
 if __name__ == "__main__":

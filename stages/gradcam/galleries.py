@@ -1,8 +1,7 @@
-"""Test images beside their heat maps, ready to be drawn."""
+"""Galleries of test images beside their heat maps: a page for each class, and a summary."""
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +12,13 @@ from common import cli
 from common.heat import coloured, overlay
 from common.plots.style import shorten
 from stages.gradcam import plots
+from stages.gradcam.choice import interleave
 from stages.gradcam.explainer import Explainer
+from stages.gradcam.names import WORDS
 from stages.gradcam.plots import Row
 
 SUMMARY_IMAGES = 4  # at most, right and wrong each, in summary.png
-TAKEN = {"summary", "methods", "faithfulness", "randomisation"}  # names of other files
+RESERVED = {"summary", "methods", "faithfulness", "randomisation"}  # names of other files
 
 
 class Explained(NamedTuple):
@@ -33,28 +34,9 @@ class Explained(NamedTuple):
 
 
 def headings(class_names: Sequence[str]) -> list[str]:
-    """What the tiles of an explained image are; with two classes there is one more."""
+    """Headings of the tiles of an explained image; with two classes there is one more."""
     names = ["picture", "heat", "over the picture"]
     return [*names, "for the losing class"] if len(class_names) == 2 else names
-
-
-def choose_rows(predictions: pd.DataFrame, label: str, per_class: int) -> dict[str, list[int]]:
-    """Picks test images of one class: {"right": rows, "wrong": rows}.
-
-    Right ones are spread evenly over the model's confidence; wrong ones are the surest.
-    """
-    own = predictions[predictions["label"] == label]
-    chosen = {}
-    for kind, rows in (
-        ("right", own[own["predicted"] == label]),
-        ("wrong", own[own["predicted"] != label]),
-    ):
-        confidence = rows.filter(like="p_").max(axis=1)
-        ordered = confidence.sort_values(ascending=False, kind="stable").index.to_numpy()
-        if kind == "right" and len(ordered) > per_class:
-            ordered = ordered[np.linspace(0, len(ordered) - 1, per_class).astype(int)]
-        chosen[kind] = ordered[:per_class].tolist()
-    return chosen
 
 
 def explain(
@@ -74,22 +56,21 @@ def explain(
         opacity: of the heat over the image.
     """
     results, method = [], explainer.methods[0]
-    for some, pixels in explainer.images(rows):
-        answers = [predictions.loc[row, "predicted"] for row in some]
-        classes = np.array([class_names.index(answer) for answer in answers])
+    for batch, pixels in explainer.batches(rows):
+        classes = predicted_classes(predictions.loc[list(batch)], class_names)
         heats = explainer.heats(pixels, classes, [method])[method]
-        others = None
+        losing_heats = None
         if len(class_names) == 2:
-            others = explainer.heats(pixels, 1 - classes, [method])[method]
+            losing_heats = explainer.heats(pixels, 1 - classes, [method])[method]
         for index, image in enumerate(pixels):
             tiles = [
                 image,
                 coloured(heats[index], image.shape[:2]),
                 overlay(image, heats[index], opacity),
             ]
-            if others is not None:
-                tiles.append(overlay(image, others[index], opacity))
-            text = caption(predictions.loc[some[index]])
+            if losing_heats is not None:
+                tiles.append(overlay(image, losing_heats[index], opacity))
+            text = caption(predictions.loc[batch[index]])
             results.append(Explained(Row(tiles, text), heats[index]))
     return results
 
@@ -103,20 +84,25 @@ def compare(
 ) -> list[Row]:
     """Test images, each with the heat maps of all the explainer's methods laid over it."""
     results = []
-    for some, pixels in explainer.images(rows):
-        answers = [predictions.loc[row, "predicted"] for row in some]
-        heats = explainer.heats(pixels, [class_names.index(answer) for answer in answers])
+    for batch, pixels in explainer.batches(rows):
+        classes = predicted_classes(predictions.loc[list(batch)], class_names)
+        heats = explainer.heats(pixels, classes)
         for index, image in enumerate(pixels):
             tiles = [overlay(image, heat[index], opacity) for heat in heats.values()]
-            results.append(Row([image, *tiles], caption(predictions.loc[some[index]])))
+            results.append(Row([image, *tiles], caption(predictions.loc[batch[index]])))
     return results
 
 
+def predicted_classes(predictions: pd.DataFrame, class_names: Sequence[str]) -> np.ndarray:
+    """The index of the class that is predicted in each row, int (n,)."""
+    return predictions["predicted"].map(class_names.index).to_numpy()
+
+
 def caption(row: pd.Series) -> str:
-    """The answer and how sure it is, and what would have been right."""
-    answer = row["predicted"]
-    text = f"{shorten(answer, 24)}: {row[f'p_{answer}']:.1%}"
-    if answer != row["label"]:
+    """The predicted class with its probability, and the label where it is another."""
+    predicted = row["predicted"]
+    text = f"{shorten(predicted, 24)}: {row[f'p_{predicted}']:.1%}"
+    if predicted != row["label"]:
         text += f", wrong, is {shorten(row['label'], 24)}"
     return text
 
@@ -125,16 +111,11 @@ def file_name(label: str, used: set[str]) -> str:
     """A file name for a class: its letters and digits, numbered where two would be equal."""
     base = re.sub(r"[^\w-]+", "_", label).strip("_") or "class"
     name, number = base, 1
-    while name.lower() in used | TAKEN:
+    while name.lower() in used | RESERVED:
         number += 1
         name = f"{base}_{number}"
     used.add(name.lower())
     return f"{name}.png"
-
-
-def in_turn(lists: list[list]) -> list:
-    """The first of each list, then the second of each, and so on."""
-    return [item for rank in zip_longest(*lists) for item in rank if item is not None]
 
 
 def draw(
@@ -149,7 +130,7 @@ def draw(
     Args:
         folder: of the PNGs.
         class_names: in label order.
-        chosen: of each class, as `choose_rows` gives it.
+        chosen: rows of each class, as from `choice.choose_for_gallery`.
         explained: rows to explained images.
         method: that made their heat maps.
 
@@ -158,21 +139,21 @@ def draw(
     """
     heats, summary, used = [], {"right": [], "wrong": []}, set()
     names = headings(class_names)
-    meaning = f"heat: what spoke for the predicted class, by {plots.NAMES[method]}"
+    meaning = f"heat: what spoke for the predicted class, by {WORDS[method]}"
     for label in cli.progress(class_names, "explaining", unit="class"):
-        shown = {kind: explained(rows) for kind, rows in chosen[label].items()}
-        for kind, items in shown.items():
+        images = {kind: explained(rows) for kind, rows in chosen[label].items()}
+        for kind, items in images.items():
             if items and len(summary[kind]) < SUMMARY_IMAGES:
                 summary[kind].append(items)
             heats += [item.heat for item in items]
-        page = [item.drawn for items in shown.values() for item in items]
+        page = [item.drawn for items in images.values() for item in items]
         if page:
             title = (
-                f"{shorten(label, 40)}: {len(shown['right'])} right, "
-                f"{len(shown['wrong'])} wrong test pictures\n{meaning}"
+                f"{shorten(label, 40)}: {len(images['right'])} right, "
+                f"{len(images['wrong'])} wrong test pictures\n{meaning}"
             )
             plots.gallery(folder / file_name(label, used), title, names, page)
-    kinds = [in_turn(items)[:SUMMARY_IMAGES] for items in summary.values()]
+    kinds = [interleave(lists)[:SUMMARY_IMAGES] for lists in summary.values()]
     strip = [item.drawn for items in kinds for item in items]
     plots.gallery(folder / "summary.png", f"Test pictures; {meaning}", names, strip)
     return heats

@@ -1,4 +1,4 @@
-"""Heat maps for people: galleries, methods side by side, and how faithful they are."""
+"""Plots of heat maps: galleries, methods side by side, and the results of both tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,11 @@ from PIL import Image
 
 from common.heat import COLOUR_MAP
 from common.plots.style import colour_of, drawing
+from stages.gradcam.names import CENTRE, RANDOM, WORDS
 
 SIDE = 160  # px of a tile's longer side
 SEAM = 4  # px between tiles
-NAMES = {
-    "gradcam": "Grad-CAM",
-    "gradcam_pp": "Grad-CAM++",
-    "eigencam": "Eigen-CAM",
-    "attention": "attention",
-    "random": "random map",
-    "centre": "centre blob",
-}
-STYLES = {"random": ("#555555", ":"), "centre": ("#999999", "-.")}
+STYLES = {RANDOM: ("#555555", ":"), CENTRE: ("#999999", "-.")}
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class Row:
 def gallery(
     path: Path, title: str, headings: Sequence[str], rows: Sequence[Row], columns: int = 2
 ) -> None:
-    """Images beside their heat maps, with the colours' scale.
+    """Draws images beside their heat maps, with the colours' scale.
 
     Args:
         path: the PNG.
@@ -85,12 +78,12 @@ def gallery(
 def methods(
     path: Path, names: Sequence[str], verdicts: dict[str, dict], rows: Sequence[Row]
 ) -> None:
-    """The same images by several methods, with what the tests said of each.
+    """Draws the same images by several methods, with the result of the test of each.
 
     Args:
         path: the PNG.
         names: of the methods.
-        verdicts: as from `nn.faithfulness.judge`; empty where nothing was tested.
+        verdicts: as from `verdicts.verdicts_of`; empty where nothing was tested.
         rows: the image, then one tile for each method.
     """
     headings = ["picture"]
@@ -99,7 +92,7 @@ def methods(
         if name in verdicts:
             better = verdicts[name]["beats_random"]
             text = "better than random" if better else "NOT better than random"
-        headings.append(f"{NAMES[name]}\n{text}")
+        headings.append(f"{WORDS[name]}\n{text}")
     title = "What spoke for the predicted class, by several methods"
     gallery(path, title, headings, rows, columns=1)
 
@@ -107,12 +100,12 @@ def methods(
 def faithfulness(
     path: Path, curves: dict[str, np.ndarray], verdicts: dict[str, dict], n: int
 ) -> None:
-    """Curves of deletion and insertion, their areas, and what each map gains over the random one.
+    """Draws curves of deletion and insertion, their areas, and the gains over the random map.
 
     Args:
         path: the PNG.
         curves: map to float (2, steps + 1), deletion and insertion, means over images.
-        verdicts: as from `nn.faithfulness.judge`.
+        verdicts: as from `verdicts.verdicts_of`.
         n: images.
     """
     with drawing(path, 13.5, 4.9, 1, 3) as (figure, axes):
@@ -121,7 +114,7 @@ def faithfulness(
                 colour, dash = STYLES.get(name, (colour_of(index), "-"))
                 area = verdicts[name][f"{kind}_auc"]
                 x = np.linspace(0, 1, pair.shape[1])
-                label = f"{NAMES[name]} {area:.3f}"
+                label = f"{WORDS[name]} {area:.3f}"
                 ax.plot(x, pair[which], dash, color=colour, label=label, linewidth=1.8)
             better = "covered with its mean colour" if which == 0 else "brought back from the blur"
             ax.set(
@@ -137,8 +130,8 @@ def faithfulness(
 
 
 def _gains(ax, verdicts: dict[str, dict]) -> None:
-    shown = {name: row for name, row in verdicts.items() if "gain" in row}
-    for index, (name, row) in enumerate(shown.items()):
+    compared = {name: row for name, row in verdicts.items() if "gain" in row}
+    for index, (name, row) in enumerate(compared.items()):
         colour, _ = STYLES.get(name, (colour_of(index), "-"))
         if row["gain_low"] is not None:
             ax.plot([row["gain_low"], row["gain_high"]], [index, index], color=colour, linewidth=2)
@@ -150,8 +143,8 @@ def _gains(ax, verdicts: dict[str, dict]) -> None:
             verdict + p_value, at, (0, 8), textcoords="offset points", ha="center", fontsize=9
         )
     ax.axvline(0, color="#555555", linestyle=":")
-    ax.set_yticks(range(len(shown)), [NAMES[name] for name in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.7)
+    ax.set_yticks(range(len(compared)), [WORDS[name] for name in compared])
+    ax.set_ylim(len(compared) - 0.5, -0.7)
     ax.grid(axis="y", visible=False)
     ax.margins(x=0.35)
     ax.set(
@@ -160,20 +153,20 @@ def _gains(ax, verdicts: dict[str, dict]) -> None:
     )
 
 
-def randomisation(path: Path, found: dict[str, dict[str, float | None]], n: int) -> None:
-    """How much alike heat maps stay while the model forgets, from its head to its first block.
+def randomisation(path: Path, likeness: dict[str, dict[str, float | None]], n: int) -> None:
+    """Draws how similar heat maps stay while weights are shuffled, from the head backwards.
 
     Args:
         path: the PNG.
-        found: method to state to mean rank correlation, None where there is none.
+        likeness: method to state to mean rank correlation, None where there is none.
         n: images.
     """
-    states = list(next(iter(found.values())))
+    states = list(next(iter(likeness.values())))
     blocks = [f"head, {state.removeprefix('last_')}" for state in states[1:-1]]
     with drawing(path, 9, 4.6) as (figure, ax):
-        for index, (method, row) in enumerate(found.items()):
+        for index, (method, row) in enumerate(likeness.items()):
             y = [1.0, *(np.nan if row[state] is None else row[state] for state in states)]
-            ax.plot(range(len(y)), y, "o-", color=colour_of(index), label=NAMES[method])
+            ax.plot(range(len(y)), y, "o-", color=colour_of(index), label=WORDS[method])
         ax.axhline(0, color="#555555", linestyle=":", label="nothing in common")
         ax.set_xticks(range(len(states) + 1), ["nothing", "head", *blocks, "all"])
         ax.set(

@@ -1,9 +1,9 @@
-"""A sanity check of heat maps: whether they change when the model forgets what it learned.
+"""Randomisation test of heat maps: their change while the model loses its weights.
 
 Adebayo et al. 2018, "Sanity checks for saliency maps", section 3.1, the cascading randomisation
 from the output to the input: first the head loses its weights, then the last block of each
 network as well, then the one before it, and so on. A map that stays as it was shows edges of the
-image, not reasons of the model. Where the paper draws new weights, here each tensor's own values
+image, not evidence of the model. Where the paper draws new weights, here each tensor's own values
 are dealt anew: as random, and of the scale that the layers around them expect.
 """
 
@@ -14,25 +14,25 @@ import keras
 import numpy as np
 from scipy import stats
 
-from networks.parts import blocks_of, networks_of
+from networks.blocks import blocks_of, networks_of
 
 HEAD, ALL = "head", "all"
-ALIKE = 0.5  # a mean rank correlation above this, with nothing left of the model, is worth a word
+ALIKE = 0.5  # a mean rank correlation above this, with shuffled weights, is worth a warning
 Heats = Callable[[], dict[str, np.ndarray]]
 
 
 def cascade(backbone: keras.Model, head: keras.Model) -> list[tuple[str, list[keras.Layer]]]:
-    """What is randomised one after the other: names of the states reached, and the layers added.
+    """The states of the randomisation in order: the name of each, and the layers it adds.
 
     HEAD, then last_1 (the last block of each network, too), last_2, …; the last one is ALL.
     """
-    parts = [blocks_of(network)[::-1] for network in networks_of(backbone)]
+    blocks_by_network = [blocks_of(network)[::-1] for network in networks_of(backbone)]
     steps = [(HEAD, [layer for layer in head.layers if layer.weights])]
-    deepest = max(map(len, parts))
+    deepest = max(map(len, blocks_by_network))
     for depth in range(1, deepest + 1):
-        here = [blocks[depth - 1] for blocks in parts if len(blocks) >= depth]
+        added = [blocks[depth - 1] for blocks in blocks_by_network if len(blocks) >= depth]
         name = ALL if depth == deepest else f"last_{depth}"
-        steps.append((name, [layer for block in here for layer in block]))
+        steps.append((name, [layer for block in added for layer in block]))
     return steps
 
 
@@ -55,7 +55,7 @@ def restored(*models: keras.Model) -> Iterator[None]:
             model.set_weights(weights)
 
 
-def check(
+def correlations(
     backbone: keras.Model, head: keras.Model, heats: Heats, seed: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Rank correlations of images' heat maps with those of the model as it was.
@@ -74,24 +74,24 @@ def check(
     rng = np.random.default_rng(seed)
     with restored(backbone, head):
         before = heats()
-        found = {method: {} for method in before}
+        results = {method: {} for method in before}
         for state, layers in cascade(backbone, head):
             for layer in layers:
                 shuffle(layer, rng)
             for method, after in heats().items():
-                found[method][state] = np.array(
+                results[method][state] = np.array(
                     [rank_correlation(*pair) for pair in zip(before[method], after, strict=True)]
                 )
-    return found
+    return results
 
 
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's, over all entries; NaN where one is constant or not finite."""
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return float("nan")
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    return float(stats.spearmanr(one.ravel(), other.ravel()).statistic)
+    return float(stats.spearmanr(first.ravel(), second.ravel()).statistic)
 
 
 def mean(values: np.ndarray) -> float | None:

@@ -1,4 +1,4 @@
-"""The architecture of a model: its networks and layers, and the drawing of them.
+"""Diagram of a model: a box for each network and layer, arrows between them.
 
 Boxes stand from top to bottom, arrows run along the data.
 """
@@ -11,7 +11,7 @@ import keras
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from common.plots.style import canvas, colour_of, shorten
-from networks.parts import networks_of
+from networks.blocks import FUSION, networks_of
 
 ROW, BOX = 0.62, 0.46  # inches from box to box, and height of a box
 WIDTH, SIDE = 5.4, 1.6  # inches: width of a box, room beside them for arrows that pass others
@@ -40,25 +40,25 @@ def architecture(backbone: keras.Model, head: keras.Model, names: list[str]) -> 
     """The whole model to draw: a box for each network of the backbone, one for each layer after.
 
     Args:
-        backbone: from `backbones.build_backbone`.
+        backbone: from `backbones.build.build_backbone`, or opened from a file.
         head: from `heads.build_head`.
-        names: of the backbone's networks, in their order. Their layers, hundreds in most, stand
-            in the summary.
+        names: of the backbone's networks, in their order. Their layers, hundreds in most, are
+            in summary.txt beside the model.
     """
     networks = networks_of(backbone)
-    found = [Box("pixels", "InputLayer", tuple(backbone.input_shape[1:]), 0, [])]
+    diagram = [Box("pixels", "InputLayer", tuple(backbone.input_shape[1:]), 0, [])]
     for name, network in zip(names, networks, strict=True):
         shape = tuple(network.output_shape[1:])
-        found.append(Box(name, "network with preprocessing", shape, network.count_params(), [0]))
+        diagram.append(Box(name, "network with preprocessing", shape, network.count_params(), [0]))
     if len(networks) > 1:
-        several = list(range(1, len(found)))
+        sources = list(range(1, len(diagram)))
         shape = tuple(backbone.output_shape[1:])
-        found.append(Box("fusion", "one grid, side by side", shape, 0, several))
-    maps = len(found) - 1
+        diagram.append(Box(FUSION, "one grid, side by side", shape, 0, sources))
+    maps = len(diagram) - 1
     for box in boxes(head)[1:]:  # the first is the input of the head: the maps
         sources = [source + maps for source in box.sources]
-        found.append(dataclasses.replace(box, sources=sources))
-    return found
+        diagram.append(dataclasses.replace(box, sources=sources))
+    return diagram
 
 
 def boxes(model: keras.Model) -> list[Box]:
@@ -66,23 +66,23 @@ def boxes(model: keras.Model) -> list[Box]:
 
     Inputs are read from the model's configuration, which is what Keras saves.
     """
-    found, index = [], {}
+    layers, index = [], {}
     by_name = {operation.name: operation for operation in model.operations}
     for number, layer in enumerate(model.get_config()["layers"]):
         operation = by_name[layer["name"]]
         parameters = operation.count_params() if isinstance(operation, keras.Layer) else 0
         sources = sorted({index[name] for name in _input_names(layer["inbound_nodes"])})
         shape = tuple(operation.output.shape[1:])
-        found.append(Box(layer["name"], layer["class_name"], shape, parameters, sources))
+        layers.append(Box(layer["name"], layer["class_name"], shape, parameters, sources))
         index[layer["name"]] = number
-    return found
+    return layers
 
 
 def _input_names(nodes) -> set[str]:
     """Names of the layers that inbound_nodes, nested lists and dicts, take their input from."""
     if isinstance(nodes, dict):
-        own = {nodes["keras_history"][0]} if "keras_history" in nodes else set()
-        return own.union(*map(_input_names, nodes.values()))
+        names = {nodes["keras_history"][0]} if "keras_history" in nodes else set()
+        return names.union(*map(_input_names, nodes.values()))
     if isinstance(nodes, list | tuple):
         return set().union(*map(_input_names, nodes))
     return set()

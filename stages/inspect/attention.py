@@ -1,4 +1,4 @@
-"""Attention weights laid over images, and compared between classes."""
+"""Plots of attention weights: of positions over images, of channels by class."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from common import turns
 from common.files import atomic_folder
 from common.heat import overlay
 from common.images import decode_png
@@ -15,7 +16,7 @@ from networks.attention_weights import attention_maps, channel_weights, find_lay
 
 IMAGES, COLUMNS = 12, 4  # of positions.png
 OPACITY = 0.5  # of the heat where the weight is the image's largest
-ASKED, STEP = 240, 24  # images whose channel weights are compared, and how many at a time
+COMPARED, BATCH = 240, 24  # images whose channel weights are compared, and how many at a time
 CHANNELS, CLASSES = 24, 20  # drawn in channels.png, at most
 
 ROW, COLUMN = 0.3, 0.27  # inches of a cell of the table of channels
@@ -24,9 +25,9 @@ MapsAt = Callable[[list[int]], np.ndarray]
 
 
 def draw_attention(folder: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
-    """Draws where the head looks, positions.png, and at what, channels.png, as far as it says so.
+    """Draws the weights of positions, positions.png, and of channels, channels.png, if there are.
 
-    Without any weights an image none.png says that.
+    Where the head has neither, an image none.png says so.
 
     Args:
         folder: written as a whole.
@@ -49,15 +50,15 @@ def draw_attention(folder: Path, head: keras.Model, dataset: Dataset, maps_at: M
 
 def _draw_positions(path: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
     """Images of every class beside their weights."""
-    rows = in_turn_by_class(dataset.label, IMAGES)
+    rows = turns.in_turn(dataset.label)[:IMAGES].tolist()
     weights = attention_maps(head, maps_at(rows))
-    found, images, captions = dataset.png_at(rows), [], []
-    for row, own, heat in zip(rows, weights, stretch(weights), strict=True):
-        pixels = decode_png(found[row])
+    encoded, images, captions = dataset.png_at(rows), [], []
+    for row, image_weights, heat in zip(rows, weights, stretch(weights), strict=True):
+        pixels = decode_png(encoded[row])
         seam = np.full((pixels.shape[0], 4, 3), 255, np.uint8)
         images.append(np.concatenate([pixels, seam, overlay(pixels, heat, OPACITY)], axis=1))
         name = style.shorten(dataset.class_names[dataset.label[row]], 20)
-        captions.append(f"{name}: {own.min():.3g} to {own.max():.3g}")
+        captions.append(f"{name}: {image_weights.min():.3g} to {image_weights.max():.3g}")
     grids.image_grid(
         path,
         "Attention: weights of positions, validation pictures\n"
@@ -71,30 +72,32 @@ def _draw_positions(path: Path, head: keras.Model, dataset: Dataset, maps_at: Ma
 
 
 def _draw_channels(path: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
-    """All channels' weights in order, and how classes differ in those where they do most."""
-    rows = in_turn_by_class(dataset.label, ASKED)
-    steps = [rows[start : start + STEP] for start in range(0, len(rows), STEP)]
-    weights = np.concatenate([channel_weights(head, maps_at(step)) for step in steps])
+    """All channels' weights in order, and the channels in which classes differ most."""
+    rows = turns.in_turn(dataset.label)[:COMPARED].tolist()
+    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    weights = np.concatenate([channel_weights(head, maps_at(batch)) for batch in batches])
     label = dataset.label[rows]
     means, within = by_class(weights, label)
     present, channels = np.unique(label), most_different(means, CHANNELS)
-    shown = np.sort(np.argsort(-np.ptp(means[:, channels], axis=1), kind="stable")[:CLASSES])
-    few = "" if len(shown) == len(means) else f", {len(shown)} of {len(means)} classes"
+    rows_drawn = np.sort(np.argsort(-np.ptp(means[:, channels], axis=1), kind="stable")[:CLASSES])
+    few = ""
+    if len(rows_drawn) < len(means):
+        few = f", {len(rows_drawn)} of {len(means)} classes"
     draw_channels_and_classes(
         path,
         f"Attention: weights of {weights.shape[1]:,} channels, {len(rows)} validation pictures\n"
         f"standard deviation between classes {means.std(axis=0).mean():.2g}, "
         f"within a class {within:.2g}",
         weights,
-        (means - means.mean(axis=0))[np.ix_(shown, channels)],
-        [dataset.class_names[index] for index in present[shown]],
+        (means - means.mean(axis=0))[np.ix_(rows_drawn, channels)],
+        [dataset.class_names[index] for index in present[rows_drawn]],
         channels,
         f"the {len(channels)} channels that differ most between classes{few}",
     )
 
 
 def by_class(weights: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, float]:
-    """Means of classes, and how far images of one class lie apart.
+    """Means of classes, and the spread within a class.
 
     Args:
         weights: float (n, channels).
@@ -104,9 +107,9 @@ def by_class(weights: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, float]
         float (n_present, channels), of the classes that are there, by number; and the standard
         deviation within a class, its mean over classes and channels.
     """
-    parts = [weights[label == value] for value in np.unique(label)]
-    means = np.stack([part.mean(axis=0) for part in parts])
-    return means, float(np.mean([part.std(axis=0).mean() for part in parts]))
+    classes = [weights[label == value] for value in np.unique(label)]
+    means = np.stack([of_class.mean(axis=0) for of_class in classes])
+    return means, float(np.mean([of_class.std(axis=0).mean() for of_class in classes]))
 
 
 def most_different(means: np.ndarray, count: int) -> np.ndarray:
@@ -123,15 +126,6 @@ def most_different(means: np.ndarray, count: int) -> np.ndarray:
     spread = means.std(axis=0)
     chosen = np.argsort(-spread, kind="stable")[:count]
     return chosen[np.lexsort((-spread[chosen], means[:, chosen].argmax(axis=0)))]
-
-
-def in_turn_by_class(label: np.ndarray, count: int) -> list[int]:
-    """At most `count` rows: the first of each class, then the second of each, and so on."""
-    rank = np.zeros(len(label), int)
-    for value in np.unique(label):
-        own = label == value
-        rank[own] = np.arange(own.sum())
-    return np.lexsort((label, rank))[:count].tolist()
 
 
 def draw_channels_and_classes(

@@ -1,4 +1,4 @@
-"""The plot of a training: loss and accuracy by epoch."""
+"""Plot of a training: loss and accuracy by epoch."""
 
 from pathlib import Path
 

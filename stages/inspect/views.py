@@ -1,4 +1,4 @@
-"""The image of augmented training images: what the model is shown instead of the plain ones."""
+"""Plot of augmented training images: the plain ones above their views and mixtures."""
 
 from pathlib import Path
 
@@ -30,8 +30,8 @@ def draw_views(
         seed: as of the training.
     """
     rows = np.linspace(0, train.n - 1, min(SHOWN_IMAGES, train.n)).astype(int)
-    found = train.png_at(rows)
-    pixels = np.stack([decode_png(found[row]) for row in rows]).astype(np.float32)
+    encoded = train.png_at(rows)
+    pixels = np.stack([decode_png(encoded[row]) for row in rows]).astype(np.float32)
     labels = [train.label[rows], train.class_names]
     title, images, captions = samples(pixels, *labels, augment, trainable != "none", seed)
     grids.image_grid(path, title, images, captions, columns=len(rows))
@@ -45,7 +45,7 @@ def samples(
     tuned: bool,
     seed: int,
 ) -> tuple[str, list[np.ndarray], list[str]]:
-    """What `draw_views` draws.
+    """The content of `draw_views`.
 
     Args:
         pixels: float32 (n, height, width, 3), [0, 255].
@@ -73,7 +73,7 @@ def samples(
             mixed, shares = mixer(augmenter(pixels, training=True), one_hot)
             views.append(np.asarray(mixed))
             captions += [f"{kind}: {shares_text(row, class_names)}" for row in np.asarray(shares)]
-    images = [np.clip(one, 0, 255).astype(np.uint8) for view in views for one in view]
+    images = [np.clip(image, 0, 255).astype(np.uint8) for view in views for image in view]
     return _title(augment, tuned, changed), images, captions
 
 

@@ -3,14 +3,14 @@
 import keras
 from keras import ops
 
-from networks.parts import logits_model
+from networks.logits import logits_model
 
 
 def without_temperature(head: keras.Model, temperature: float) -> keras.Model:
     """The same head with its logits multiplied by the temperature that they were divided by.
 
     Args:
-        head: with a folded temperature, see `networks.parts.fold_temperature`.
+        head: with a folded temperature, see `networks.logits.fold_temperature`.
         temperature: above 0.
 
     Returns:

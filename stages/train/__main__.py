@@ -10,9 +10,9 @@ from common import cli, tables
 from common.files import atomic_folder, write_json
 from common.params import read_params
 from networks.backbones.build import build_backbone
+from networks.blocks import set_trainable
 from networks.classifier import compose, save_classifier
 from networks.heads import build_head
-from networks.parts import set_trainable
 from networks.runtime import configure
 from stages.train.card import describe_model
 from stages.train.data import open_data, val_maps

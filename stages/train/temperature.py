@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from common.calibration import fit_temperature
-from networks.parts import fold_temperature, logits_model
+from networks.logits import fold_temperature, logits_model
 
 BATCH_SIZE = 32  # images whose maps are in memory at once
 

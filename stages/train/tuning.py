@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from common import cli
 from common.schema import Train
-from networks.parts import blocks_of, networks_of
+from networks.blocks import blocks_of, networks_of
 from stages.train.fitting import fit
 from stages.train.live import LiveLog
 from stages.train.monitors import best_epoch

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from common.schema import Augment
-from networks.augment import PAINT, build_augmenter, build_mixer
+from networks.augment import PAINT, build_augmenter, build_mixer, chosen_steps
 
 STILL = Augment(
     views=2,
@@ -264,3 +264,10 @@ def test_a_training_step_can_mix():
     model.compile("sgd", "categorical_crossentropy")
     model.fit(np.zeros((2, 4, 4, 3), np.float32), np.eye(2, dtype=np.float32), verbose=0)
     assert 0.5 <= float(model.seen) < 0.7
+
+
+def test_every_step_that_changes_an_image_is_known():
+    everything = {name: 0.1 for name in type(STILL).model_fields if name not in ("views", "flip")}
+    every = STILL.model_copy(update=everything | {"flip": True})
+    assert chosen_steps(STILL) == []
+    assert len(chosen_steps(every)) == len(type(STILL).model_fields) - 3  # views, mixup, cutmix

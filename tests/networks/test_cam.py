@@ -5,11 +5,19 @@ import numpy as np
 import pytest
 
 from common.errors import StageError
-from networks import heads, parts
+from networks import heads, logits
 from networks.backbones.build import build_backbone
-from networks.cam import METHODS, Seen, grad_cam, grad_cam_pp, heat_map, map_viewer, viewer
+from networks.blocks import networks_of
+from networks.cam import (
+    METHODS,
+    Activations,
+    grad_cam,
+    grad_cam_pp,
+    head_activations,
+    heat_map,
+    layer_activations,
+)
 from networks.classifier import compose
-from networks.parts import networks_of
 from tests.helpers.network_maps import photographs, randomise
 from tests.helpers.training_sets import PLAIN
 
@@ -31,7 +39,7 @@ def test_grad_cam_by_hand():
     maps[:, 0, 0, 0] = 2
     maps[:, 3, 3, 0] = 1
     maps[:, 1, 2, 1] = 5
-    heat = heat_map("gradcam", map_viewer(corner_head())(maps, np.array([2, 0, 1])))
+    heat = heat_map("gradcam", head_activations(corner_head())(maps, np.array([2, 0, 1])))
     # Class 2: all of the gradient is on channel 0, so the heat is channel 0 over its largest value.
     expected = np.zeros((4, 4))
     expected[0, 0], expected[3, 3] = 1, 0.5
@@ -43,7 +51,7 @@ def test_grad_cam_by_hand():
 
 def seen_of(maps, gradients):
     maps, gradients = (np.asarray([each], np.float32) for each in (maps, gradients))
-    return Seen([maps], [gradients], maps)
+    return Activations([maps], [gradients], maps)
 
 
 def test_grad_cam_pp_by_hand():
@@ -69,7 +77,7 @@ def test_grad_cam_pp_leaves_out_what_its_derivation_does_not_hold_for():
 def test_eigen_cam_is_the_projection_on_the_first_singular_vector(grid):
     """Both ways to it: fewer positions than channels, and more."""
     maps = np.random.default_rng(1).random((2, *grid, 7)).astype(np.float32)
-    found = heat_map("eigencam", Seen([maps], [maps], maps))
+    found = heat_map("eigencam", Activations([maps], [maps], maps))
     for own, heat in zip(maps, found, strict=True):
         flat = own.reshape(-1, 7)
         projection = np.abs(flat @ np.linalg.svd(flat)[2][0]).reshape(grid)  # one sign: A >= 0
@@ -105,7 +113,7 @@ def test_heat_lies_where_the_network_looks(method, layer):
     backbone, head = corner_classifier()
     pixels = np.full((2, 16, 16, 3), 200, np.float32)
     pixels[1] = np.random.default_rng(0).uniform(50, 255, (16, 16, 3))
-    heat = heat_map(method, viewer(backbone, head, layer)(pixels, np.array([1, 1])))
+    heat = heat_map(method, layer_activations(backbone, head, layer)(pixels, np.array([1, 1])))
     assert heat.shape == (2, 4, 4)
     if (layer, method) == ("cells", "eigencam"):
         assert (heat > 0.1).all()  # before the crop all is light; it does not ask who looks
@@ -123,7 +131,7 @@ def test_the_first_of_two_classes_is_the_second_turned_round(output):
     backbone, head = corner_classifier(output)
     pixels = np.full((2, 16, 16, 3), 200, np.float32)
     for layer in (None, "corner"):
-        seen = viewer(backbone, head, layer)(pixels, np.array([0, 1]))
+        seen = layer_activations(backbone, head, layer)(pixels, np.array([0, 1]))
         np.testing.assert_allclose(seen.gradients[0][0], -seen.gradients[0][1], atol=1e-7)
         heat = grad_cam(seen).numpy()
         assert (heat[0] == 0).all()  # only darkness would speak for class 0
@@ -161,9 +169,9 @@ def network(request, tmp_path_factory):
 def test_the_last_layer_by_name_is_what_the_head_takes(network):
     backbone, head, last, _ = network
     pixels, classes = photographs(SIZE), np.array([2, 0])
-    expected = map_viewer(head)(backbone(pixels, training=False), classes)
+    expected = head_activations(head)(backbone(pixels, training=False), classes)
     for layer in (None, [last]):
-        seen = viewer(backbone, head, layer)(pixels, classes)
+        seen = layer_activations(backbone, head, layer)(pixels, classes)
         np.testing.assert_allclose(seen.head_maps, expected.head_maps, rtol=1e-4, atol=1e-4)
         scale = np.abs(expected.gradients[0]).max()
         np.testing.assert_allclose(
@@ -180,7 +188,7 @@ def test_an_inner_layer_is_seen_as_the_model_is_in_inference(network):
     backbone, head, _, inner = network
     pixels, classes = photographs(SIZE), np.array([1, 1])
     before = [weight.numpy().copy() for weight in backbone.weights]
-    seen = viewer(backbone, head, inner)(pixels, classes)
+    seen = layer_activations(backbone, head, inner)(pixels, classes)
     assert all(np.array_equal(*pair) for pair in zip(before, backbone.weights, strict=True))
     expected = backbone(pixels, training=False)
     np.testing.assert_allclose(seen.head_maps, expected, rtol=1e-4, atol=1e-4)
@@ -203,9 +211,9 @@ def test_a_gradient_by_differences():
     randomise(backbone, photographs(SIZE))
     head = heads.build_head((2, 2, 256), 2, "none", PLAIN)
     pixels, classes = photographs(SIZE), np.array([0, 1])
-    seen = viewer(backbone, head, "block4_pool")(pixels, classes)
+    seen = layer_activations(backbone, head, "block4_pool")(pixels, classes)
     rest = keras.Model(backbone.get_layer("block4_pool").output, backbone.output)
-    scores = parts.class_scores(head)
+    scores = logits.class_scores(head)
 
     def score(maps):
         return scores(rest(maps, training=False)).numpy()[[0, 1], classes]
@@ -233,15 +241,15 @@ def fused(tmp_path_factory):
 def test_fused_networks_are_explained_together(fused):
     backbone, head = fused
     pixels, classes = photographs(SIZE), np.array([1, 0])
-    expected = map_viewer(head)(backbone(pixels, training=False), classes)
+    expected = head_activations(head)(backbone(pixels, training=False), classes)
     last = [network.layers[-1].name for network in networks_of(backbone)]
-    seen = viewer(backbone, head, last)(pixels, classes)
+    seen = layer_activations(backbone, head, last)(pixels, classes)
     assert [maps.shape[-1] for maps in seen.maps] == [256, 1280]
     for method in METHODS:
         np.testing.assert_allclose(
             heat_map(method, seen), heat_map(method, expected), rtol=2e-3, atol=1e-3
         )
-    inner = viewer(backbone, head, ["block3_pool", None])(pixels, classes)
+    inner = layer_activations(backbone, head, ["block3_pool", None])(pixels, classes)
     assert [maps.shape[1:3] for maps in inner.maps] == [(8, 8), (2, 2)]
     for method in METHODS:
         assert heat_map(method, inner).shape == (2, 2, 2)  # the smallest grid
@@ -252,7 +260,7 @@ def test_maps_of_two_grids_weigh_as_they_contribute():
     coarse = np.array([[[[1.0], [3.0]]]], np.float32)
     fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
     gradient = np.full_like(coarse, 0.5)
-    seen = Seen([coarse, fine], [gradient, np.full_like(fine, 0.125)], coarse)
+    seen = Activations([coarse, fine], [gradient, np.full_like(fine, 0.125)], coarse)
     np.testing.assert_allclose(grad_cam(seen)[0, 0], [2.0, 6.0])  # twice 1.0 x [1, 3]
 
 
@@ -261,10 +269,10 @@ def test_wrong_layers_are_named_with_those_that_there_are(fused):
     single = networks_of(backbone)[0]
     expected = r"gradcam\.layer to name a layer of cnn\. Received: 'blok4_pool'"
     with pytest.raises(StageError, match=expected) as error:
-        viewer(single, heads.build_head((2, 2, 256), 2, "none", PLAIN), "blok4_pool")
+        layer_activations(single, heads.build_head((2, 2, 256), 2, "none", PLAIN), "blok4_pool")
     assert "Did you mean block4_pool" in str(error.value)
     assert "block4_conv1_relu (8, 8, 256)" in str(error.value)
     with pytest.raises(StageError, match=r"list of 2, .* cnn, efficientnet_lite0.*'block4_pool'"):
-        viewer(backbone, head, "block4_pool")
+        layer_activations(backbone, head, "block4_pool")
     with pytest.raises(StageError, match="to name a layer of efficientnet_lite0"):
-        viewer(backbone, head, [None, "block4_pool"])
+        layer_activations(backbone, head, [None, "block4_pool"])

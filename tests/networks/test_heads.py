@@ -6,12 +6,13 @@ import pytest
 
 from common.errors import StageError
 from common.schema import Head
-from networks import heads, parts
-from networks.cam import heat_map, map_viewer
+from networks import heads
+from networks.attention import ATTENTIONS
+from networks.cam import head_activations, heat_map
+from networks.logits import class_scores
 from stages.train.fitting import fit
 from tests.helpers.training_sets import PLAIN, TRAIN, batches_of
 
-BLOCKS = ["none", "se", "spatial", "cbam", "gam", "pool", "mha"]
 FULL = Head(
     noise=0.1,
     norm=True,
@@ -30,7 +31,7 @@ def maps_of(n=4, shape=(3, 5, 16), seed=0):
     return np.random.default_rng(seed).normal(size=(n, *shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", ATTENTIONS)
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("settings", [PLAIN, FULL, BOTH, GEM])
 def test_every_head_gives_probabilities_and_comes_back_from_disk(
@@ -61,10 +62,8 @@ def test_every_head_gives_probabilities_and_comes_back_from_disk(
 def test_pooling_by_hand(name, expected):
     maps = np.array([[[[0, 0], [1, -4]], [[2, 0], [3, 0]]]], np.float32)
     inputs = keras.Input(maps.shape[1:])
-    model = keras.Model(inputs, heads.pool_positions(name, inputs))
+    model = keras.Model(inputs, heads.POOLINGS[name](inputs))
     np.testing.assert_allclose(model(maps).numpy(), [expected], rtol=1e-5)
-    with pytest.raises(ValueError, match="name='mean'"):
-        heads.pool_positions("mean", inputs)
 
 
 def test_the_generalised_mean_has_a_gradient_where_maps_are_zero():
@@ -76,7 +75,7 @@ def test_the_generalised_mean_has_a_gradient_where_maps_are_zero():
     (row,) = fit(head, settings, batches, batches)
     assert np.isfinite(row["loss"])
     assert all(np.isfinite(weight.numpy()).all() for weight in head.weights)
-    heat = heat_map("gradcam", map_viewer(head)(maps[:, 0], np.array([0, 1])))
+    heat = heat_map("gradcam", head_activations(head)(maps[:, 0], np.array([0, 1])))
     assert np.isfinite(heat).all()
 
 
@@ -85,7 +84,7 @@ def test_two_classes_share_one_logit(output):
     head = heads.build_head((3, 5, 16), 2, "none", PLAIN.model_copy(update={"output": output}))
     maps = maps_of()
     logit = keras.Model(head.input, head.get_layer("logits").output)(maps).numpy()
-    scores = parts.class_scores(head)(maps).numpy()
+    scores = class_scores(head)(maps).numpy()
     np.testing.assert_allclose(scores, np.c_[-logit, logit])
     np.testing.assert_allclose(head(maps).numpy()[:, 1], 1 / (1 + np.exp(-logit[:, 0])), atol=1e-6)
 
@@ -98,14 +97,14 @@ def test_a_softmax_has_a_logit_for_each_class(tmp_path, n_classes, output):
     kernel = head.get_layer("logits").kernel.numpy()
     assert kernel.shape == (16, n_classes)
     logits = maps.mean(axis=(1, 2)) @ kernel
-    np.testing.assert_allclose(parts.class_scores(head)(maps).numpy(), logits, atol=1e-5)
+    np.testing.assert_allclose(class_scores(head)(maps).numpy(), logits, atol=1e-5)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     found = head(maps).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
     head.save(tmp_path / "head.keras")
     again = keras.saving.load_model(tmp_path / "head.keras")
     np.testing.assert_array_equal(again(maps).numpy(), found)
-    heat = heat_map("gradcam", map_viewer(head)(maps, np.zeros(4, int)))
+    heat = heat_map("gradcam", head_activations(head)(maps, np.zeros(4, int)))
     weights = np.maximum(maps @ kernel[:, 0], 0)  # of mean and dense layer: the kernel / positions
     np.testing.assert_allclose(heat, weights / weights.max(axis=(1, 2), keepdims=True), atol=1e-4)
 

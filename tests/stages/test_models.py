@@ -13,36 +13,14 @@ from common import metrics, tables
 from common.embeddings import read_embeddings
 from common.errors import StageError
 from common.files import read_json
-from common.images import decode_png, load_pixels
+from common.images import load_pixels
 from common.metric_names import HEADLINE
 from common.params import read_params
 from networks.classifier import load_classifier
 from networks.maps import predict, read_maps
 from networks.pixels import pool_pixels
-from stages.extract.__main__ import warn_of_equal_maps
 
 NAMES = ["cat", "dog", "owl"]
-
-
-def test_maps_are_the_backbones_one_entry_per_image(whole_run):
-    train = tables.Dataset(whole_run.path("dataset/train"))
-    test = tables.Dataset(whole_run.path("dataset/test"))
-    maps = read_maps(whole_run.path("features/train.npy"), train)
-    assert maps.shape == (50, 2, 2, 2, 1280)
-    assert maps.dtype == np.float16
-    assert isinstance(maps, np.memmap)
-    assert read_maps(whole_run.path("features/test.npy"), test).shape == (11, 1, 2, 2, 1280)
-    backbone = load_classifier(whole_run.path("models/classifier")).backbone
-    rows = [0, 49]
-    pixels = np.stack([decode_png(train.png_at(rows)[row]) for row in rows])
-    expected = backbone(pixels.astype(np.float32)).numpy()
-    np.testing.assert_allclose(maps[rows, 0], expected, atol=5e-3, rtol=5e-3)
-    assert not np.allclose(maps[rows, 1], expected, atol=0.1)
-    found = read_json(whole_run.path("m/extract.json"))
-    assert found["pictures"] == {"train": 50, "val": 11, "test": 11}
-    assert found["bytes"] == (50 * 2 + 22) * 2 * 2 * 1280 * 2
-    with pytest.raises(StageError, match=r"Expected .*train\.npy to hold \(11, views"):
-        read_maps(whole_run.path("features/train.npy"), test)
 
 
 def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
@@ -151,7 +129,7 @@ def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
     ]
 
 
-def test_every_plot_is_a_image_of_readable_size(whole_run):
+def test_every_plot_is_an_image_of_readable_size(whole_run):
     files = sorted(whole_run.path("p").rglob("*.png"))
     names = {file.relative_to(whole_run.path("p")).as_posix() for file in files}
     assert {
@@ -278,7 +256,10 @@ def test_metrics_hold_no_times_and_no_paths(whole_run):
 
 @pytest.mark.parametrize(
     "change",
-    [{"model__layer": "block6a_expand_activation"}, {"split__image_size": [96, 96]}],
+    [
+        {"model__layer": "block6a_expand_activation"},
+        {"model__backbone": "cnn", "model__weights": "none"},
+    ],
 )
 def test_maps_of_another_backbone_are_not_trained_on(whole_run, small_params, change):
     other = type(whole_run)(whole_run.folder, small_params(**change))
@@ -334,7 +315,7 @@ def test_gradcam_refuses_predictions_of_other_images(whole_run, tmp_path):
     other = type(whole_run)(tmp_path, whole_run.params)
     for name in ("dataset", "models"):
         (tmp_path / name).symlink_to(whole_run.path(name))
-    with pytest.raises(StageError, match="Expected predictions of the pictures"):
+    with pytest.raises(StageError, match="Expected predictions of the images"):
         other.gradcam()
     assert not (tmp_path / "p").exists() or not list((tmp_path / "p").iterdir())
 
@@ -346,14 +327,3 @@ def test_the_card_holds_the_settings_of_the_training(whole_run):
     assert card["params"]["model"] == params.model.model_dump()
     assert card["params"]["augment"]["views"] == params.augment.views
     assert card["frozen"] is True
-
-
-def test_equal_maps_are_warned_of(tmp_path, capsys):
-    maps = np.ones((150, 1, 2, 2, 3), np.float16)
-    np.save(tmp_path / "equal.npy", maps)
-    warn_of_equal_maps(tmp_path / "equal.npy")
-    assert "the maps are the same for every picture" in capsys.readouterr().err
-    maps[149, 0, 0, 0, 0] = 2
-    np.save(tmp_path / "other.npy", maps)
-    warn_of_equal_maps(tmp_path / "other.npy")
-    assert capsys.readouterr().err == ""

@@ -7,9 +7,9 @@ import time
 import keras
 import numpy as np
 import optuna
-import tensorflow as tf
 
 from common import metrics
+from networks.forward import inference
 from networks.heads import build_head
 from stages.train.data import head_batches
 from stages.train.fitting import fit
@@ -33,10 +33,10 @@ class Scorer(keras.callbacks.Callback):
     def score(self, model: keras.Model) -> float:
         """The objective of the model as it is now."""
         if self.forward is None:
-            self.forward = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+            self.forward = inference(model)
         maps, size = self.bench.maps["val"], self.bench.params.compute.batch_size
         probabilities = [
-            self.forward(maps[i : i + size, 0].astype(np.float32)).numpy()
+            self.forward(maps[i : i + size, 0].astype(np.float32))
             for i in range(0, len(maps), size)
         ]
         label = self.bench.data.splits["val"].label

@@ -14,7 +14,9 @@ from PIL import Image
 from skimage import data
 
 from common.errors import StageError
-from networks.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_checkpoint
+from networks.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite
+from networks.backbones.efficientnet_lite_checkpoint import load_checkpoint
+from networks.backbones.efficientnet_lite_network import scaled_blocks
 from networks.backbones.torch_checkpoint import MAGIC_NUMBER, PROTOCOL, read_torch_checkpoint
 
 PARAMETERS = {
@@ -22,6 +24,7 @@ PARAMETERS = {
     "efficientnet_lite1": 5_470_344,
     "efficientnet_lite2": 6_150_168,
 }
+LITE0_BLOCKS = scaled_blocks(width=1.0, depth=1.0)
 CATS = {281, 282, 285}  # tabby, tiger cat, Egyptian cat
 ESPRESSO = 967
 # Three channels, and: mean, deviation, mean of the first row, of the last column, of the middle
@@ -132,7 +135,7 @@ def test_every_key_is_used(packaged):
     assert len(checkpoint) - len(counters) == len(model.weights)
     numbers = sum(checkpoint[key].size for key in checkpoint if key not in counters)
     assert numbers == model.count_params()
-    load_checkpoint(model, checkpoint)
+    load_checkpoint(model, LITE0_BLOCKS, checkpoint)
     np.testing.assert_array_equal(
         model.get_layer("stem_conv").get_weights()[0][1, 2, 0],
         checkpoint["_conv_stem.weight"][:, 0, 1, 2],
@@ -154,7 +157,7 @@ def test_other_checkpoint_is_refused(packaged, change, words):
     model = build_efficientnet_lite("efficientnet_lite0", (32, 32), weights="none")
     before = model.get_layer("stem_conv").get_weights()[0]
     with pytest.raises(StageError, match=words):
-        load_checkpoint(model, checkpoint)
+        load_checkpoint(model, LITE0_BLOCKS, checkpoint)
     np.testing.assert_array_equal(before, model.get_layer("stem_conv").get_weights()[0])
 
 

@@ -142,10 +142,10 @@ def closed():
         return listener.getsockname()[1]
 
 
-from networks import backbones, weights
+from networks.backbones import build as backbones, download
 from common.errors import StageError
 
-weights.ANSWER_SECONDS = 1
+download.ANSWER_SECONDS = 1
 head = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: "
 ports = {
     "closed": closed(),

@@ -4,19 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from networks.cam import METHODS, heat_map, viewer
+from networks.cam import METHODS, heat_map, layer_activations
 from networks.classifier import compose
-from stages.gradcam.faithfulness import (
-    CENTRE,
-    RANDOM,
-    areas,
-    canvases,
-    choose_images,
-    compare,
-    judge,
-    measure,
-    turns,
-)
+from stages.gradcam.faithfulness import canvases, measure, steps_of_pixels
+from stages.gradcam.names import CENTRE, RANDOM
+from stages.gradcam.verdicts import verdicts_of
 from tests.networks.test_cam import corner_classifier
 
 
@@ -30,18 +22,18 @@ class Corner:
         self.all = np.full((n, 16, 16, 3), 40, np.uint8)
         self.all[:, :8, :8] = 255
 
-    def images(self, rows):
+    def batches(self, rows):
         for start in range(0, len(rows), 3):
             yield rows[start : start + 3], self.all[rows[start : start + 3]]
 
     def heats(self, pixels, classes, methods=None):
         truth = np.zeros((len(pixels), 4, 4), np.float32)
         truth[:, :2, :2] = 1
-        known = {"truth": truth, "nothing": 0 * truth, "wrong": 1 - truth}
+        maps = {"truth": truth, "nothing": 0 * truth, "wrong": 1 - truth}
         if set(self.methods) <= set(METHODS):
-            seen = viewer(self.backbone, self.head, None)(pixels, classes)
-            known = {name: heat_map(name, seen) for name in METHODS}
-        return {name: known[name] for name in self.methods}
+            activations = layer_activations(self.backbone, self.head, None)(pixels, classes)
+            maps = {name: heat_map(name, activations) for name in METHODS}
+        return {name: maps[name] for name in self.methods}
 
 
 def probability(light):
@@ -49,17 +41,17 @@ def probability(light):
     return 1 / (1 + np.exp(-(8 * light / 4 - 1)))
 
 
-def test_turns_are_equal_shares_hottest_first_and_chance_decides_between_equals():
+def test_steps_are_equal_shares_hottest_first_and_chance_decides_between_equals():
     heat = np.zeros((10, 10))
     heat[0], heat[1] = 3, 2
     chance = np.arange(100.0).reshape(10, 10)
-    found = turns(heat, chance, (10, 10))
+    found = steps_of_pixels(heat, chance, (10, 10))
     assert np.bincount(found.ravel()).tolist() == [10] * 10
     assert (found[0] == 0).all()
     assert (found[1] == 1).all()
     assert (found[9] == 2).all()
     assert (found[2] == 9).all()
-    uneven = turns(np.zeros((1, 1)), chance, (3, 5))
+    uneven = steps_of_pixels(np.zeros((1, 1)), chance, (3, 5))
     assert sorted(np.bincount(uneven.ravel(), minlength=10).tolist()) == [1] * 5 + [2] * 5
 
 
@@ -91,7 +83,7 @@ def test_deleting_the_corner_drops_the_score_at_once():
     )
     np.testing.assert_allclose(deletion[0], expected, atol=0.05)
     area = np.trapezoid(expected, dx=0.1)
-    found = judge(curves, seed=0)
+    found = verdicts_of(curves, seed=0)
     assert found["truth"]["deletion_auc"] == pytest.approx(area, abs=0.015)
     assert insertion[0, -1] == deletion[0, 0]
     assert insertion[0, 4:].min() == pytest.approx(probability(1), abs=0.01)
@@ -102,7 +94,7 @@ def test_deleting_the_corner_drops_the_score_at_once():
 def test_every_method_is_faithful_to_the_corner(method):
     corner = Corner(8, [method])
     rows = list(range(8))
-    found = judge(measure(corner.model, corner, rows, np.ones(8, int), 32, seed=1), seed=1)
+    found = verdicts_of(measure(corner.model, corner, rows, np.ones(8, int), 32, seed=1), seed=1)
     assert found[method]["beats_random"] is True
     assert found[method]["beats_centre"] is True
     assert found[method]["gain_low"] > 0
@@ -116,7 +108,7 @@ def test_no_heat_is_the_random_map_and_wrong_heat_is_worse():
     corner = Corner(7, ["nothing", "wrong"])
     curves = measure(corner.model, corner, list(range(7)), np.ones(7, int), 16, seed=1)
     np.testing.assert_array_equal(curves["nothing"], curves[RANDOM])
-    found = judge(curves, seed=1)
+    found = verdicts_of(curves, seed=1)
     assert found["nothing"] == found[RANDOM] | {
         "gain": 0.0,
         "gain_low": 0.0,
@@ -150,41 +142,3 @@ def test_the_result_does_not_depend_on_batches_and_repeats():
     for name in one:
         np.testing.assert_array_equal(one[name], same[name])
         np.testing.assert_allclose(one[name], other[name], atol=1e-6)
-
-
-def test_areas_by_hand():
-    assert areas(np.array([[1, 0, 0], [0, 0, 1], [1, 1, 1]])).tolist() == [0.25, 0.25, 1]
-
-
-def test_comparisons_by_hand():
-    """Six gains above 0: of the 64 sign flips only one has a mean as large, 1/64 = .0156."""
-    gain = np.array([0.1, 0.2, 0.3, 0.1, 0.2, 0.3])
-    found = compare(gain, 0)
-    interval = stats.ttest_1samp(gain, 0).confidence_interval()
-    assert found["p_value"] == pytest.approx(1 / 64)
-    assert found["beats_random"] is True
-    assert (found["gain_low"], found["gain_high"]) == pytest.approx(tuple(interval))
-    assert compare(gain[:5], 0)["p_value"] == pytest.approx(1 / 32)
-    assert compare(gain[:5], 0)["beats_random"] is False
-    assert compare(-gain, 0)["p_value"] == 1
-    one = compare(gain[:1], 0)
-    assert (one["p_value"], one["gain_low"], one["beats_random"]) == (0.5, None, False)
-
-
-def test_a_map_without_sense_is_rarely_called_better():
-    """The verdict's error by simulation: 2.5 % of 200 at most, give or take three deviations."""
-    rng = np.random.default_rng(0)
-    wrong = sum(compare(rng.normal(size=12), 0)["beats_random"] for _ in range(200))
-    assert wrong <= 5 + 3 * (200 * 0.025 * 0.975) ** 0.5
-
-
-def test_images_are_chosen_evenly_over_classes_and_copies_once():
-    label = np.array([0] * 50 + [1] * 3 + [2] * 7)
-    group = np.arange(60)
-    group[53:] = 53  # all of class 2 are copies of one image
-    rows = choose_images(label, group, 9, seed=4)
-    assert rows == sorted(set(rows)) == choose_images(label, group, 9, seed=4)
-    assert np.bincount(label[rows]).tolist() == [5, 3, 1]
-    assert rows != choose_images(label, group, 9, seed=5)
-    assert choose_images(label, group, 0, seed=4) == []
-    assert len(choose_images(label, group, 1000, seed=4)) == 54

@@ -1,12 +1,13 @@
-"""Which images are explained, for which classes, and under which names they are drawn."""
+"""Galleries: for which classes images are explained, and under which names they are drawn."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from common.heat import coloured, overlay
-from networks.cam import heat_map, viewer
+from networks.cam import heat_map, layer_activations
 from stages.gradcam import galleries
+from stages.gradcam.choice import choose_for_gallery
 from tests.networks.test_cam import corner_classifier
 
 NAMES = ["dark", "light"]
@@ -20,17 +21,17 @@ class Images:
     def __init__(self, n):
         self.all = np.full((n, 16, 16, 3), 40, np.uint8)
         self.all[n // 2 :, :8, :8] = 255
-        self.see = viewer(*corner_classifier(), None)
+        self.activations_of = layer_activations(*corner_classifier(), None)
         self.asked = []
 
-    def images(self, rows):
+    def batches(self, rows):
         for row in rows:
             yield [row], self.all[[row]]
 
     def heats(self, pixels, classes, methods=None):
         self.asked.append(list(classes))
-        seen = self.see(pixels, np.asarray(classes))
-        return {name: heat_map(name, seen) for name in methods or self.methods}
+        activations = self.activations_of(pixels, np.asarray(classes))
+        return {name: heat_map(name, activations) for name in methods or self.methods}
 
 
 def predictions():
@@ -39,16 +40,6 @@ def predictions():
     )
     table["p_dark"] = 1 - table["p_light"]
     return table.assign(predicted=np.where(table["p_light"] > 0.5, "light", "dark"))
-
-
-def test_right_ones_are_spread_over_confidence_and_wrong_ones_are_the_surest():
-    sure = np.array([0.9, 0.5, 0.7, 0.6, 0.8, 0.95, 0.55])
-    table = pd.DataFrame({"label": "a", "predicted": ["a"] * 5 + ["b"] * 2, "p_a": sure})
-    table["p_b"] = np.where(table["predicted"] == "b", sure, 0)
-    table.loc[5:, "p_a"] = 0
-    assert galleries.choose_rows(table, "a", 3) == {"right": [0, 2, 1], "wrong": [5, 6]}
-    assert galleries.choose_rows(table, "a", 1) == {"right": [0], "wrong": [5]}
-    assert galleries.choose_rows(table, "b", 3) == {"right": [], "wrong": []}
 
 
 def test_two_classes_are_both_explained():
@@ -86,7 +77,7 @@ def test_a_page_for_each_class_that_has_images_and_a_summary(tmp_path, n_classes
     explainer, table = Images(4), predictions()
     names = [*NAMES, *(f"class {index}" for index in range(n_classes - 2))]
     table = table.assign(**{f"p_{name}": 0.0 for name in names[2:]})
-    chosen = {name: galleries.choose_rows(table, name, 2) for name in names}
+    chosen = {name: choose_for_gallery(table, name, 2) for name in names}
     heats = galleries.draw(
         tmp_path,
         names,
@@ -106,4 +97,7 @@ def test_names_of_files_are_safe_and_different():
         *("a_b.png", "a_b_2.png", "A_b_3.png", "summary_2.png", "Methods_2.png", "class.png"),
         "猫.png",
     ]
-    assert galleries.in_turn([[1, 4], [], [2], [3, 5]]) == [1, 2, 3, 4, 5]
+
+
+def test_predicted_classes_are_numbers_in_the_order_of_the_names():
+    assert galleries.predicted_classes(predictions(), NAMES).tolist() == [0, 1, 1, 1]

@@ -6,8 +6,16 @@ import pytest
 
 from networks import heads
 from networks.backbones.build import build_backbone
-from networks.cam import heat_map, viewer
-from stages.gradcam.randomisation import ALL, HEAD, cascade, check, mean, rank_correlation, shuffle
+from networks.cam import heat_map, layer_activations
+from stages.gradcam.randomisation import (
+    ALL,
+    HEAD,
+    cascade,
+    correlations,
+    mean,
+    rank_correlation,
+    shuffle,
+)
 from tests.helpers.network_maps import photographs
 from tests.helpers.training_sets import PLAIN
 
@@ -62,7 +70,7 @@ def test_maps_that_do_not_ask_the_model_stay_and_those_that_do_change(model):
     backbone, head = model
     pixels, classes = photographs(SIZE), np.array([0, 2])
     kept = [weight.numpy().copy() for weight in [*backbone.weights, *head.weights]]
-    see = viewer(backbone, head, "block5c_add")
+    see = layer_activations(backbone, head, "block5c_add")
 
     def heats():
         edges = np.abs(np.diff(pixels.mean(axis=-1)[:, ::8, ::8], axis=1))
@@ -70,7 +78,7 @@ def test_maps_that_do_not_ask_the_model_stay_and_those_that_do_change(model):
         found = {name: heat_map(name, seen) for name in ("gradcam", "eigencam")}
         return found | {"edges": edges, "flat": np.ones((2, 3, 3))}
 
-    found = check(backbone, head, heats, seed=3)
+    found = correlations(backbone, head, heats, seed=3)
     assert set(found) == {"gradcam", "eigencam", "edges", "flat"}
     assert all(np.allclose(values, 1) for values in found["edges"].values())
     assert all(np.isnan(values).all() for values in found["flat"].values())
@@ -79,7 +87,7 @@ def test_maps_that_do_not_ask_the_model_stay_and_those_that_do_change(model):
     assert np.nanmean(found["gradcam"][HEAD]) < 0.9
     for old, weight in zip(kept, [*backbone.weights, *head.weights], strict=True):
         np.testing.assert_array_equal(old, weight.numpy())
-    again = check(backbone, head, heats, seed=3)
+    again = correlations(backbone, head, heats, seed=3)
     for name in found:
         for state in found[name]:
             np.testing.assert_array_equal(found[name][state], again[name][state])
@@ -97,7 +105,7 @@ def test_the_model_is_restored_after_an_error(model):
         return {"flat": np.ones((1, 2, 2))}
 
     with pytest.raises(KeyboardInterrupt):
-        check(backbone, head, heats, seed=0)
+        correlations(backbone, head, heats, seed=0)
     for old, weight in zip(kept, head.weights, strict=True):
         np.testing.assert_array_equal(old, weight.numpy())
 

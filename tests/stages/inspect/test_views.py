@@ -1,12 +1,10 @@
-"""The image of augmented samples, and the warning where there are none."""
+"""The plot of augmented training images."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from common import tables
-from networks.augment import chosen_steps
-from stages.extract.__main__ import warn_of_idle_settings
 from stages.inspect.views import draw_views, samples, shares_text
 from tests.networks.test_augment import STILL
 
@@ -80,29 +78,3 @@ def test_the_image_has_a_row_more_for_each_mixture(whole_run, tmp_path):
         with Image.open(tmp_path / "views.png") as image:
             heights.append(image.height)
     assert heights == sorted(set(heights))
-
-
-@pytest.mark.parametrize(
-    ("changes", "trainable", "expected"),
-    [
-        ({"views": 1}, "none", "augment.flip has no effect with augment.views: 1"),
-        ({"views": 1, "hue": 0.1}, "none", "augment.flip, augment.hue have no effect"),
-        ({"views": 2}, "none", ""),
-        ({"views": 1}, 2, ""),
-        ({"views": 1, "flip": False}, "none", ""),
-    ],
-)
-def test_one_view_of_a_frozen_backbone_leaves_out_augmentation(
-    capsys, changes, trainable, expected
-):
-    augment = FLIP.model_copy(update=changes)
-    warn_of_idle_settings(augment, trainable)
-    found = capsys.readouterr().err
-    assert found.startswith("extract: warning: " + expected) if expected else found == ""
-
-
-def test_every_step_that_changes_a_image_is_known():
-    everything = {name: 0.1 for name in type(STILL).model_fields if name not in ("views", "flip")}
-    every = STILL.model_copy(update=everything | {"flip": True})
-    assert chosen_steps(STILL) == []
-    assert len(chosen_steps(every)) == len(type(STILL).model_fields) - 3  # views, mixup, cutmix

@@ -8,7 +8,7 @@ from common import tables
 from common.files import read_json
 from networks.classifier import CARD_FILE, load_classifier, save_classifier
 from networks.heads import build_head
-from networks.parts import fold_temperature
+from networks.logits import fold_temperature
 from stages.predict.temperature import without_temperature
 from tests.helpers.pipeline import Run
 from tests.helpers.training_sets import PLAIN

@@ -7,7 +7,7 @@ import pytest
 from common.calibration import fit_temperature, soften
 from common.files import read_json
 from networks.heads import build_head
-from networks.parts import logits_model
+from networks.logits import logits_model
 from stages.train.temperature import calibrate
 from tests.helpers.pipeline import SMALL, Run, write_params
 from tests.helpers.training_sets import PLAIN

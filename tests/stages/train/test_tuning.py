@@ -7,10 +7,10 @@ import pytest
 from common import tables
 from common.images import encode_png
 from networks.backbones.build import build_backbone
+from networks.blocks import set_trainable
 from networks.classifier import compose
 from networks.heads import build_head
 from networks.maps import MapBatches, predict, read_maps, write_maps
-from networks.parts import set_trainable
 from networks.pixels import pixel_batches, predict_pixels
 from networks.runtime import configure
 from stages.train.fitting import fit

@@ -1,4 +1,4 @@
-"""Blocks by hand-known names of layers, what is trained of them, and how deep each weight lies."""
+"""Blocks by the known names of their layers, and which of them are trained."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import StageError
 from networks.backbones.build import build_backbone
-from networks.parts import blocks_of, depths, networks_of, set_trainable
+from networks.blocks import blocks_of, networks_of, set_trainable
 from tests.helpers.network_maps import layers_of, photographs, randomise
 
 FULL = (224, 224)
@@ -176,17 +176,6 @@ class TestSetTrainable:
             assert changed == {path for path in last if "_bn/" not in path}
 
 
-class TestDepths:
-    def test_single(self):
-        found = depths(build_backbone("vgg16", SMALL, "none"))
-        assert found == {
-            f"block{block}_conv{conv}/{part}": 5 - block
-            for block, convolutions in enumerate((2, 2, 3, 3, 3), start=1)
-            for conv in range(1, convolutions + 1)
-            for part in ("kernel", "bias")
-        }
-
-
 class TestFused:
     """Layers of equal names in two networks, and one network with fewer blocks."""
 
@@ -205,8 +194,6 @@ class TestFused:
             assert [[x.name for x in block] for block in blocks_of(same)] == [
                 [x.name for x in block] for block in blocks_of(network)
             ]
-        with pytest.raises(ValueError, match="each path once"):
-            depths(opened)
         with pytest.raises(ValueError, match="several"):
             blocks_of(fused)
 
@@ -233,13 +220,3 @@ class TestFused:
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         }
         assert learning == {"cnn"}
-
-    def test_depths(self, fused):
-        found = depths(fused)
-        assert found.keys() == {weight.path for weight in fused.weights}
-        assert found["vgg16/block1_conv1/kernel"] == found["vgg19/block1_conv1/kernel"] == 4
-        assert found["vgg16/block4_conv3/bias"] == 1
-        stem = "convnext_tiny/convnext_tiny_stem/convnext_tiny_stem_conv/kernel"
-        assert found[stem] == 3
-        last = networks_of(fused)[2].get_layer("layer_normalization")
-        assert found[last.gamma.path] == 0
