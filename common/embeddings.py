@@ -7,7 +7,7 @@ import numpy as np
 
 from common.errors import StageError
 from common.files import atomic_file
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 
 
 def write_embeddings(path: Path, parts: Iterable[np.ndarray], n: int) -> None:

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from common.values import as_list
-
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -132,14 +130,9 @@ class Model(Section):
     attention: Literal["none", "se", "spatial", "cbam", "gam", "pool", "mha"]
     head: Head
 
-    @property
-    def backbones(self) -> list[str]:
-        """The names of the backbones, a list also where it is one."""
-        return as_list(self.backbone)
-
     @model_validator(mode="after")
     def _one_value_for_each_backbone(self):
-        n = len(self.backbones)
+        n = len(self.backbone) if isinstance(self.backbone, list) else 1
         for name in ("weights", "layer"):
             value = getattr(self, name)
             if isinstance(value, list) and len(value) != n:
@@ -218,7 +211,7 @@ class Evaluate(Section):
     resamples: Annotated[int, Field(ge=100, le=100_000)]
     top_k: Annotated[
         tuple[Annotated[int, Field(ge=2)], ...],
-        BeforeValidator(lambda value: tuple(as_list(value))),
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else (value,)),
     ]
     abstain: Annotated[float, Field(gt=0, le=1)] | None
     min_slice: Annotated[int, Field(ge=1)]

@@ -10,7 +10,8 @@ import tensorflow as tf
 from common import cli
 from common.errors import StageError
 from common.files import atomic_file
-from common.tables import Dataset, Sampling
+from common.tables.dataset import Dataset
+from common.tables.sampling import Sampling
 from common.values import as_list
 from networks.forward import batch_of, inference, traced
 from networks.pixels import decode_batch

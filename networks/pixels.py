@@ -10,7 +10,8 @@ import numpy as np
 
 from common import cli
 from common.images import decode_png
-from common.tables import Dataset, Sampling
+from common.tables.dataset import Dataset
+from common.tables.sampling import Sampling
 from networks.forward import batch_of, inference
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from common import cli
 from common.errors import StageError
 from common.images import ImageError, decode_png, prepare
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from networks.classifier import Classifier
 
 BATCH = 32

@@ -11,7 +11,7 @@ from app.serve.settings import Settings
 from common.errors import StageError
 from common.files import read_json
 from common.metric_names import METRICS
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from common.turns import in_turn
 
 LOG = logging.getLogger("app.serve")

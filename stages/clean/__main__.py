@@ -6,10 +6,12 @@ Writes: --manifest, one row per image kept; --rejected, one row per file dropped
 Params: clean; data.labels and the names of its columns
 """
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, write_json
 from common.junk import is_junk
 from common.params import read_params
+from common.tables.manifest import write_manifest
+from common.tables.rejected import write_rejected
 from stages.clean import plots, quality
 from stages.clean.decoding import decode_all, require_two_classes, scratch_thumbs
 from stages.clean.duplicates.best import keep_best
@@ -40,8 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     metrics = metrics_of(len(files), len(files) - len(candidates), labels, kept, rejected)
     with atomic_folder(args.plots) as folder:
         plots.draw(folder, args.raw, kept, rejected, clean)
-    tables.write_rejected(args.rejected, rejected)
-    tables.write_manifest(args.manifest, manifest_rows(kept))
+    write_rejected(args.rejected, rejected)
+    write_manifest(args.manifest, manifest_rows(kept))
     write_json(args.metrics, metrics)
     cli.summary("clean", summary_of(metrics))
 

@@ -7,9 +7,12 @@ Writes: --diagnosis, a folder: confident_mistakes.csv, unsure_hits.csv and label
 Params: seed, diagnose
 """
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, write_json
 from common.params import read_params
+from common.tables.dataset import PREDICTED_SPLITS
+from common.tables.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS, write_listing
+from common.tables.predictions import read_checked_predictions
 from stages.diagnose import outputs, plane, sheets
 from stages.diagnose.all_images import AllImages
 from stages.diagnose.label_errors import flagged_rows, review_labels
@@ -25,10 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     images = AllImages(args.dataset, args.embeddings)
     predicted = predicted_rows(
         {
-            name: tables.read_checked_predictions(
-                args.predictions / f"{name}.csv", images.splits[name]
-            )
-            for name in tables.PREDICTED_SPLITS
+            name: read_checked_predictions(args.predictions / f"{name}.csv", images.splits[name])
+            for name in PREDICTED_SPLITS
         }
     )
     mistakes = confident_mistakes(predicted)
@@ -39,9 +40,9 @@ def main(argv: list[str] | None = None) -> None:
 
     with atomic_folder(args.diagnosis) as folder:
         hits = unsure_hits(predicted, params.diagnose.unsure_hits)
-        tables.write_listing(folder / "confident_mistakes.csv", mistakes, tables.REVIEW_COLUMNS)
-        tables.write_listing(folder / "unsure_hits.csv", hits, tables.REVIEW_COLUMNS)
-        tables.write_listing(folder / "label_errors.csv", doubtful, tables.LABEL_ERROR_COLUMNS)
+        write_listing(folder / "confident_mistakes.csv", mistakes, REVIEW_COLUMNS)
+        write_listing(folder / "unsure_hits.csv", hits, REVIEW_COLUMNS)
+        write_listing(folder / "label_errors.csv", doubtful, LABEL_ERROR_COLUMNS)
     with atomic_folder(args.plots) as folder:
         sheets.draw_mistakes(folder / "confident_mistakes.png", predicted, shown, images.splits)
         sheets.draw_hits(folder / "unsure_hits.png", predicted, shown, images.splits)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import tables
 from common.embeddings import read_embeddings
+from common.tables.dataset import SPLITS, Dataset
 
 COLUMNS = ("path", "label", "group", "image_id")
 
@@ -28,7 +28,7 @@ class AllImages:
         Raises:
             StageError: embeddings of other images.
         """
-        self.splits = {name: tables.Dataset(dataset / name) for name in tables.SPLITS}
+        self.splits = {name: Dataset(dataset / name) for name in SPLITS}
         self.class_names = self.splits["train"].class_names
         self.frame = pd.concat(
             [

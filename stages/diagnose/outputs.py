@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.tables import PREDICTED_SPLITS, SPLITS
+from common.tables.dataset import PREDICTED_SPLITS, SPLITS
 from stages.diagnose.label_errors import LabelReview
 
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from common import cli
 from common.plots.style import COLOURS, colour_of, drawing, shorten
-from common.tables import PREDICTED_SPLITS
+from common.tables.dataset import PREDICTED_SPLITS
 from stages.diagnose.all_images import AllImages
 
 COMPONENTS = 50  # of PCA, before t-SNE, as its authors do

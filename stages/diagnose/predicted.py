@@ -3,17 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from common import tables
+from common.tables.listings import REVIEW_COLUMNS
+from common.tables.predictions import Predictions
 
 
-def predicted_rows(predictions: dict[str, tables.Predictions]) -> pd.DataFrame:
+def predicted_rows(predictions: dict[str, Predictions]) -> pd.DataFrame:
     """A row per predicted image.
 
     Args:
         predictions: by split.
 
     Returns:
-        the columns of tables.REVIEW_COLUMNS.
+        the columns of REVIEW_COLUMNS.
     """
     parts = []
     for split, table in predictions.items():
@@ -29,7 +30,7 @@ def predicted_rows(predictions: dict[str, tables.Predictions]) -> pd.DataFrame:
             "p_label": table.probabilities[rows, table.label],
             "image_id": table.image_id,
         }
-        parts.append(pd.DataFrame(columns)[tables.REVIEW_COLUMNS])
+        parts.append(pd.DataFrame(columns)[REVIEW_COLUMNS])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from common import tables
 from common.images import decode_png
 from common.plots import grids
 from common.plots.style import shorten
+from common.tables.dataset import Dataset
 from stages.diagnose.predicted import confident_mistakes, unsure_hits
 
 
@@ -18,7 +18,7 @@ def draw_sheet(
     path: Path,
     title: str,
     strips: dict[str, tuple[pd.DataFrame, Sequence[str]]],
-    splits: dict[str, tables.Dataset],
+    splits: dict[str, Dataset],
 ) -> None:
     """Draws a contact sheet of images as the model sees them.
 
@@ -65,7 +65,7 @@ def caption_line(word: str, name: str, probability: float) -> str:
 
 
 def draw_mistakes(
-    path: Path, predicted: pd.DataFrame, limit: int, splits: dict[str, tables.Dataset]
+    path: Path, predicted: pd.DataFrame, limit: int, splits: dict[str, Dataset]
 ) -> None:
     """Draws the surest mistakes, test first, then val.
 
@@ -79,21 +79,19 @@ def draw_mistakes(
     _draw_predicted(path, "Surest mistakes", rows, predicted, limit, splits)
 
 
-def draw_hits(
-    path: Path, predicted: pd.DataFrame, limit: int, splits: dict[str, tables.Dataset]
-) -> None:
+def draw_hits(path: Path, predicted: pd.DataFrame, limit: int, splits: dict[str, Dataset]) -> None:
     """Draws the least sure of the right predictions; arguments as of `draw_mistakes`."""
     _draw_predicted(path, "Least sure hits", unsure_hits(predicted), predicted, limit, splits)
 
 
 def draw_label_errors(
-    path: Path, flagged: pd.DataFrame, counts: dict, limit: int, splits: dict[str, tables.Dataset]
+    path: Path, flagged: pd.DataFrame, counts: dict, limit: int, splits: dict[str, Dataset]
 ) -> None:
     """Draws the likely label errors, worst first.
 
     Args:
         path: the PNG.
-        flagged: the columns of tables.LABEL_ERROR_COLUMNS, worst first.
+        flagged: the columns of LABEL_ERROR_COLUMNS, worst first.
         counts: the metrics of the search, with `judged` and `pictures`.
         limit: of the images drawn.
         splits: the datasets.
@@ -115,7 +113,7 @@ def _draw_predicted(
     rows: pd.DataFrame,
     predicted: pd.DataFrame,
     limit: int,
-    splits: dict[str, tables.Dataset],
+    splits: dict[str, Dataset],
 ) -> None:
     """Draws the first of some `rows` of the predicted images, test first, then val."""
     strips, counts = {}, []

@@ -11,9 +11,11 @@ Params: ensemble
 
 import numpy as np
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, write_json
 from common.params import read_params
+from common.tables.dataset import PREDICTED_SPLITS
+from common.tables.predictions import write_predictions
 from stages.ensemble import outputs, plots
 from stages.ensemble.revisions import distinct_members, read_members
 from stages.ensemble.selection import blend, select, weights_of
@@ -22,7 +24,7 @@ from stages.ensemble.selection import blend, select, weights_of
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "predictions", "ensemble", "metrics", "plot")
     params = read_params(args.params)
-    files = {split: args.predictions / f"{split}.csv" for split in tables.PREDICTED_SPLITS}
+    files = {split: args.predictions / f"{split}.csv" for split in PREDICTED_SPLITS}
     members = read_members(files, params.ensemble.members)
     workspace = members[0].predictions
     truth = {split: predictions.label for split, predictions in workspace.items()}
@@ -51,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
 
     with atomic_folder(args.ensemble) as folder:
         for split, predictions in workspace.items():
-            tables.write_predictions(folder / f"{split}.csv", predictions, blends["greedy"][split])
+            write_predictions(folder / f"{split}.csv", predictions, blends["greedy"][split])
     plots.plot_members(args.plot, scores, ensembles, best)
     write_json(args.metrics, {"best_on_val": best, "members": scores} | ensembles)
     cli.summary("ensemble", outputs.summary_line(ensembles["greedy"], greedy, best))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.plots.style import colour_of, drawing, shorten
-from common.tables import PREDICTED_SPLITS
+from common.tables.dataset import PREDICTED_SPLITS
 
 PANELS = (("accuracy", "accuracy, fraction"), ("loss", "cross-entropy, nats"))
 

@@ -14,7 +14,7 @@ from dvc.repo import Repo
 
 from common import cli
 from common.errors import StageError
-from common.tables import Predictions, read_own_predictions
+from common.tables.predictions import Predictions, parse_predictions
 from stages.ensemble.selection import distinct
 
 MEMBERS = "ensemble.members"
@@ -37,7 +37,7 @@ class Member(NamedTuple):
 
 def read_workspace(name: str, files: dict[str, Path]) -> Member:
     """The predictions that stand in `files`, by split."""
-    predictions = {split: read_own_predictions(file, str(file)) for split, file in files.items()}
+    predictions = {split: parse_predictions(file, str(file)) for split, file in files.items()}
     return Member(name, None, predictions)
 
 
@@ -70,7 +70,7 @@ def read_member(name: str, files: dict[str, Path], named_in: str = MEMBERS) -> M
                     f"{_available(root)}"
                 )
             with revision.open(path, "rb") as stream:
-                predictions[split] = read_own_predictions(stream, f"{path} of {name!r}")
+                predictions[split] = parse_predictions(stream, f"{path} of {name!r}")
         return Member(name, commit, predictions)
     except (OSError, DvcException) as error:
         raise StageError(

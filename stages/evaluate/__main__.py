@@ -8,9 +8,11 @@ Writes: --metrics; --evaluation, a folder: report.csv (classes with intervals) a
 Params: seed, evaluate
 """
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, read_json, write_json
 from common.params import read_params
+from common.tables.dataset import PREDICTED_SPLITS, SPLITS, Dataset
+from common.tables.listings import write_plot_data
 from stages.evaluate import outputs, plots, slices
 from stages.evaluate.abstention import decide_abstention
 from stages.evaluate.classification_report import report_table, score_split
@@ -28,10 +30,10 @@ def main(argv: list[str] | None = None) -> None:
     rules = params.evaluate
     confidence = rules.confidence
 
-    datasets = {name: tables.Dataset(args.dataset / name) for name in tables.SPLITS}
+    datasets = {name: Dataset(args.dataset / name) for name in SPLITS}
     class_names = datasets["train"].class_names
     splits = {}
-    for name in tables.PREDICTED_SPLITS:
+    for name in PREDICTED_SPLITS:
         predictions = args.predictions / f"{name}.csv"
         splits[name] = open_split(datasets[name], predictions, rules.resamples, params.seed)
     test = splits["test"]
@@ -70,8 +72,8 @@ def main(argv: list[str] | None = None) -> None:
             name, chosen = class_names[positive], threshold["threshold"]
             plots.plot_threshold(folder, curves.threshold, name, chosen)
     with atomic_folder(args.evaluation) as folder:
-        tables.write_plot_data(folder / "report.csv", report_table(classes, scores))
-        tables.write_plot_data(folder / "slices.csv", by_slice)
+        write_plot_data(folder / "report.csv", report_table(classes, scores))
+        write_plot_data(folder / "slices.csv", by_slice)
     decision = outputs.decision(class_names, positive, threshold, abstention, rules)
     write_json(args.decision, decision)
     metrics = {

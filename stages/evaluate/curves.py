@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from common import calibration, metrics, tables
+from common import calibration, metrics
+from common.tables.listings import write_plot_data
 from stages.evaluate import abstention, threshold
 from stages.evaluate.splits import Split
 
@@ -117,7 +118,7 @@ def write_curves(folder: Path, curves: Curves, class_names: list[str]) -> None:
     if curves.threshold is not None:
         tables_by_name["threshold"] = _stacked(curves.threshold, "split")
     for name, table in tables_by_name.items():
-        tables.write_plot_data(folder / f"{name}.csv", table)
+        write_plot_data(folder / f"{name}.csv", table)
 
 
 def _stacked(by_name: dict[str, dict[str, np.ndarray]], column: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from common.tables import FLAGS
+from common.tables.manifest import FLAGS
 from stages.evaluate.intervals import share_intervals
 from stages.evaluate.resampling import Resamples
 

@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from common import tables
 from common.errors import StageError
+from common.tables.dataset import Dataset
+from common.tables.manifest import read_manifest
+from common.tables.predictions import read_checked_predictions
 from stages.evaluate.resampling import Resamples
 
 
@@ -37,7 +39,7 @@ class Split(NamedTuple):
         return self.probabilities.max(axis=1)
 
 
-def open_split(dataset: tables.Dataset, predictions: Path, resamples: int, seed: int) -> Split:
+def open_split(dataset: Dataset, predictions: Path, resamples: int, seed: int) -> Split:
     """Reads the predictions of a split.
 
     Args:
@@ -49,7 +51,7 @@ def open_split(dataset: tables.Dataset, predictions: Path, resamples: int, seed:
     Raises:
         StageError: the predictions are of other images.
     """
-    table = tables.read_checked_predictions(predictions, dataset)
+    table = read_checked_predictions(predictions, dataset)
     weights = Resamples(dataset.label, dataset.group, resamples, seed)
     return Split(table.path, table.label, table.probabilities, weights)
 
@@ -60,7 +62,7 @@ def manifest_rows(manifest: Path, path: np.ndarray) -> pd.DataFrame:
     Raises:
         StageError: an image is not in the manifest.
     """
-    rows = tables.read_manifest(manifest).set_index("path", drop=False)
+    rows = read_manifest(manifest).set_index("path", drop=False)
     missing = sorted(set(path) - set(rows.index))
     if missing:
         raise StageError(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from common import calibration, tables
+from common import calibration
 from common.errors import StageError
+from common.tables.dataset import Dataset
+from common.tables.predictions import BEFORE_TEMPERATURE_FILE, read_checked_predictions
 from stages.evaluate.splits import Split
 
 
-def read_before_temperature(
-    folder: Path, test: tables.Dataset, temperature: float
-) -> np.ndarray | None:
+def read_before_temperature(folder: Path, test: Dataset, temperature: float) -> np.ndarray | None:
     """The predictions of test by the model without its temperature, float (n, n_classes).
 
     Args:
@@ -31,13 +31,13 @@ def read_before_temperature(
     """
     if temperature == 1.0:
         return None
-    file = folder / tables.BEFORE_TEMPERATURE_FILE
+    file = folder / BEFORE_TEMPERATURE_FILE
     if not file.is_file():
         raise StageError(
             f"Expected {file}, the predictions before the model's temperature of {temperature:g}. "
             "Received: no such file. Run `dvc repro predict`."
         )
-    return tables.read_checked_predictions(file, test).probabilities
+    return read_checked_predictions(file, test).probabilities
 
 
 def calibration_panels(

@@ -5,9 +5,10 @@ Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics
 Params: seed, augment, compute, model.backbone, model.weights, model.layer, model.trainable
 """
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, write_json
 from common.params import read_params
+from common.tables.dataset import SPLITS, Dataset
 from common.values import as_list
 from networks.augment import build_augmenter
 from networks.backbones.build import build_backbone
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     for text in idle_settings(params.augment, params.model.trainable):
         cli.warn("extract", text)
     configure(params.seed, params.compute.threads)
-    splits = {name: tables.Dataset(args.dataset / name) for name in tables.SPLITS}
+    splits = {name: Dataset(args.dataset / name) for name in SPLITS}
     image_size = splits["train"].preprocessing.image_size
     backbone = build_backbone(
         params.model.backbone, image_size, params.model.weights, params.model.layer

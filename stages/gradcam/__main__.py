@@ -8,10 +8,12 @@ Writes: --plots, a folder: a gallery of each class, right and wrong images besid
 Params: gradcam, compute, seed
 """
 
-from common import cli, tables
+from common import cli
 from common.errors import StageError
 from common.files import atomic_folder, write_json
 from common.params import read_params
+from common.tables.dataset import Dataset
+from common.tables.predictions import read_predictions
 from networks.classifier import load_classifier
 from networks.runtime import configure
 from stages.gradcam import galleries, plots, trials
@@ -29,8 +31,8 @@ def main(argv: list[str] | None = None) -> None:
     batch_size, opacity = params.compute.batch_size, params.gradcam.opacity
     classifier = load_classifier(args.model)
     names = classifier.class_names
-    dataset = tables.Dataset(args.dataset / "test")
-    table = tables.read_predictions(args.predictions / "test.csv", names)
+    dataset = Dataset(args.dataset / "test")
+    table = read_predictions(args.predictions / "test.csv", names)
     if list(table["image_id"]) != list(dataset.image_id):
         raise StageError(
             f"Expected predictions of the images in {args.dataset}/test. Received: others. Run "

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from common.images import decode_png
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from networks.attention_weights import attention_maps, stretch
 from networks.cam import heat_map, layer_activations
 from networks.classifier import Classifier

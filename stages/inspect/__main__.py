@@ -8,9 +8,11 @@ Writes: --plots, a folder: views.png, augmented training images; history.png, lo
 Params: seed, augment, model.backbone, model.trainable, train.loss, compute.threads
 """
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, read_json
 from common.params import read_params
+from common.tables.dataset import Dataset
+from common.tables.history import read_history
 from common.values import as_list
 from networks.classifier import load_classifier
 from networks.maps import cached_maps, read_maps
@@ -27,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, *inputs, "plots")
     params = read_params(args.params)
     configure(params.seed, params.compute.threads)
-    train, val = (tables.Dataset(args.dataset / name) for name in ("train", "val"))
+    train, val = (Dataset(args.dataset / name) for name in ("train", "val"))
     classifier = load_classifier(args.model)
     backbone, head = classifier.backbone, classifier.head
     if classifier.frozen:
@@ -38,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     boxes = architecture(backbone, head, as_list(params.model.backbone))
     with atomic_folder(args.plots) as folder:
         draw_views(folder / "views.png", train, params.augment, params.model.trainable, params.seed)
-        history = tables.read_history(args.history)
+        history = read_history(args.history)
         draw_history(folder / "history.png", history, best_epoch, params.train.loss)
         draw_architecture(folder / "architecture.png", boxes, classifier.model.count_params())
         draw_attention(folder / "attention", head, val, maps_at)

@@ -11,7 +11,7 @@ from common.files import atomic_folder
 from common.heat import overlay
 from common.images import decode_png
 from common.plots import grids, style
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from networks.attention_weights import attention_maps, channel_weights, find_layer, stretch
 
 IMAGES, COLUMNS = 12, 4  # of positions.png

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common import tables
 from common.images import decode_png
 from common.plots import grids, style
 from common.schema import Augment
+from common.tables.dataset import Dataset
 from networks.augment import build_augmenter, build_mixer, chosen_steps
 
 SHOWN_IMAGES = 6  # columns
@@ -16,7 +16,7 @@ NAME = 13  # characters of a class's name in the shares of a mixture
 
 
 def draw_views(
-    path: Path, train: tables.Dataset, augment: Augment, trainable: str | int, seed: int
+    path: Path, train: Dataset, augment: Augment, trainable: str | int, seed: int
 ) -> None:
     """Draws a few training images, plain and as they are augmented, and mixtures of them.
 

@@ -7,10 +7,10 @@ Params: seed, oversample
 """
 
 from common import cli
-from common.contracts.dataset import Dataset
-from common.contracts.sampling import Sampling, write_sampling
 from common.files import write_json
 from common.params import read_params
+from common.tables.dataset import Dataset
+from common.tables.sampling import Sampling, write_sampling
 from common.turns import occurrences
 from stages.oversample import plots
 from stages.oversample.methods import METHODS

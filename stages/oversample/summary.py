@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.contracts.sampling import Sampling
+from common.tables.sampling import Sampling
 
 
 class ClassCounts(NamedTuple):

@@ -10,10 +10,12 @@ Writes: --predictions, a folder with val.csv and test.csv, and where the model h
 Params: compute
 """
 
-from common import cli, tables
+from common import cli
 from common.embeddings import write_embeddings
 from common.files import atomic_folder, read_json, write_json
 from common.params import read_params
+from common.tables.dataset import PREDICTED_SPLITS, SPLITS, Dataset
+from common.tables.predictions import BEFORE_TEMPERATURE_FILE, write_predictions
 from networks.classifier import CARD_FILE, load_classifier
 from networks.runtime import configure
 from stages.predict import outputs
@@ -30,20 +32,20 @@ def main(argv: list[str] | None = None) -> None:
     configure(0, params.compute.threads)  # nothing here is random
     classifier = load_classifier(args.model)
     temperature = read_json(args.model / CARD_FILE)["temperature"]
-    splits = {name: tables.Dataset(args.dataset / name) for name in tables.SPLITS}
+    splits = {name: Dataset(args.dataset / name) for name in SPLITS}
     with atomic_folder(args.predictions) as predictions, atomic_folder(args.embeddings) as embedded:
         for name, split in splits.items():
             maps = cached_maps(classifier, args.features / f"{name}.npy", split)
             vectors = embeddings(classifier, split, maps, batch_size)
             write_embeddings(embedded / f"{name}.npy", vectors, split.n)
-            if name in tables.PREDICTED_SPLITS:
+            if name in PREDICTED_SPLITS:
                 answers = probabilities(classifier, classifier.head, split, maps, batch_size)
-                tables.write_predictions(predictions / f"{name}.csv", split, answers)
+                write_predictions(predictions / f"{name}.csv", split, answers)
             if name == "test" and temperature != 1.0:
                 before = without_temperature(classifier.head, temperature)
                 answers = probabilities(classifier, before, split, maps, batch_size)
-                file = predictions / tables.BEFORE_TEMPERATURE_FILE
-                tables.write_predictions(file, split, answers)
+                file = predictions / BEFORE_TEMPERATURE_FILE
+                write_predictions(file, split, answers)
     sizes = {name: split.n for name, split in splits.items()}
     embedding_size = classifier.backbone.output_shape[-1]
     write_json(args.metrics, outputs.predict_metrics(sizes, embedding_size))

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from networks.classifier import Classifier, compose
 from networks.maps import pool_maps, predict, read_maps
 from networks.pixels import pool_pixels, predict_pixels

@@ -1,6 +1,6 @@
 """The numbers of metrics/predict.json, and the last words."""
 
-from common.tables import PREDICTED_SPLITS
+from common.tables.dataset import PREDICTED_SPLITS
 
 
 def predict_metrics(sizes: dict[str, int], embedding_size: int) -> dict:

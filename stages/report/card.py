@@ -9,6 +9,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from common.params import Params
+from common.values import as_list
 from stages.report.headlines import cautions
 from stages.report.numbers import fold, percent, readable, show
 from stages.report.results import Results, data_name
@@ -67,7 +68,7 @@ def metadata(params: Params, results: Results) -> ModelCardData:
         license=LICENSE,
         library_name="keras",
         pipeline_tag="image-classification",
-        tags=["image-classification", "keras", "dvc", *params.model.backbones],
+        tags=["image-classification", "keras", "dvc", *as_list(params.model.backbone)],
         metrics=[result.metric_type for result in index] or None,
         model_name=f"Classifier of {len(results.model['class_names'])} classes ({name})",
         eval_results=index or None,

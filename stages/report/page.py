@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from common.params import Params
 from common.schema import Section
+from common.values import as_list
 from stages.report.captions import caption
 from stages.report.headlines import cautions, headlines
 from stages.report.numbers import Table, cell, flat, percent, show
@@ -21,7 +22,7 @@ TEMPLATE, STYLE = "report.html", "report.css"
 
 def heading(params: Params, results: Results) -> dict[str, str]:
     """Title of the page, and one line on the model."""
-    backbones = " + ".join(params.model.backbones)
+    backbones = " + ".join(as_list(params.model.backbone))
     classes = ", ".join(results.model["class_names"])
     return {
         "title": f"Image classifier: {data_name(params.data)}",

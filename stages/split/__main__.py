@@ -7,10 +7,10 @@ Params: seed, split, clean.max_pixels
 """
 
 from common import cli
-from common.contracts.dataset import SPLITS, write_dataset
-from common.contracts.manifest import read_manifest
 from common.files import atomic_folder, write_json
 from common.params import read_params
+from common.tables.dataset import SPLITS, write_dataset
+from common.tables.manifest import read_manifest
 from stages.split import plots
 from stages.split.assign import assign_splits
 from stages.split.leaks import resolve_leaks, write_leaks

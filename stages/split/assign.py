@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from common.contracts.dataset import SPLITS
 from common.errors import StageError
+from common.tables.dataset import SPLITS
 
 
 def assign_splits(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.contracts.dataset import SPLITS
-from common.contracts.storage import write_csv
 from common.errors import StageError
+from common.tables.dataset import SPLITS
+from common.tables.storage import write_csv
 
 LEAKS_COLUMNS = ["path", "label", "split", "group", "other_path", "other_split", "action"]
 NAMED = 10  # leaks in an error message

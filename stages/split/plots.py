@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from common.contracts.dataset import SPLITS, Dataset
 from common.images import decode_png
 from common.plots import bars, grids, sets
+from common.tables.dataset import SPLITS, Dataset
 
 SAMPLES = 72  # training images drawn, an equal share of each class
 CLASSES = 36  # classes of which images are drawn

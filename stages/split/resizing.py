@@ -7,9 +7,9 @@ import pandas as pd
 
 from common import images
 from common.cli import parallel_map
-from common.contracts.dataset import Preprocessing
 from common.errors import StageError
 from common.schema import Split
+from common.tables.dataset import Preprocessing
 
 
 def preprocessing_of(split: Split, max_pixels: int) -> Preprocessing:

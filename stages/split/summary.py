@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.contracts.dataset import SPLITS
 from common.errors import StageError
+from common.tables.dataset import SPLITS
 
 
 def class_names_of(manifest: pd.DataFrame, source: Path) -> list[str]:

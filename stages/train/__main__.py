@@ -6,9 +6,10 @@ Writes: --model, a folder: the model, its card, its weights alone and its summar
 Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads
 """
 
-from common import cli, tables
+from common import cli
 from common.files import atomic_folder, write_json
 from common.params import read_params
+from common.tables.history import write_history
 from networks.backbones.build import build_backbone
 from networks.blocks import set_trainable
 from networks.classifier import compose, save_classifier
@@ -81,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         save_classifier(folder, model, card)
         if params.train.hdf5:
             save_hdf5(folder, model)
-    tables.write_history(args.history, history)
+    write_history(args.history, history)
     metrics = training_metrics(history, best, count_parameters(backbone, head, model), temperature)
     write_json(args.metrics, metrics)
     cli.summary("train", closing_line(metrics))

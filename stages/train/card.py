@@ -1,7 +1,7 @@
 """Description of a trained model, kept as JSON beside its file."""
 
 from common.schema import Augment, Model, Train
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 
 
 def describe_model(

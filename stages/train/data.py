@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from common.errors import StageError
-from common.tables import Dataset, Sampling, read_sampling
+from common.tables.dataset import Dataset
+from common.tables.sampling import Sampling, read_sampling
 from networks.maps import MapBatches, cached_maps, map_batches, read_maps
 from networks.pixels import fresh_maps
 from stages.train.smote import find_mixtures

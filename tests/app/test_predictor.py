@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from app.predictor import Prediction, Predictor
-from common import tables
 from common.errors import StageError
 from common.files import read_json, write_json
 from common.images import ImageError
+from common.tables.predictions import read_predictions
 from tests.helpers.images import image_bytes, make_image
 
 NAMES = ["cat", "dog", "owl"]
@@ -25,7 +25,7 @@ def predictor(whole_run):
 @pytest.fixture(scope="module")
 def test_table(whole_run):
     """Paths of the test split's raw files, and the probabilities that the pipeline found."""
-    found = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    found = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     paths = [whole_run.path("raw") / path for path in found["path"]]
     return paths, found[[f"p_{name}" for name in NAMES]].to_numpy()
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.schema import Head, Train
-from common.tables import Sampling
+from common.tables.sampling import Sampling
 from networks.maps import MapBatches
 
 PLAIN = Head(

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from common.tables import Sampling
+from common.tables.sampling import Sampling
 from networks.maps import MapBatches
 from tests.helpers.training_sets import sampling_of
 

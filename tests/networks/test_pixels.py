@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import tables
 from common.images import encode_png
+from common.tables.dataset import Dataset, write_dataset
+from common.tables.sampling import Sampling
 from networks.pixels import PackedImages, PixelBatches, fresh_maps, predict_pixels
 from tests.helpers.pipeline import PREPROCESSING
 
@@ -27,14 +28,14 @@ def dataset(tmp_path_factory):
         }
         for i in range(N)
     ]
-    tables.write_dataset(folder, ["even", "odd"], PREPROCESSING, rows, batch=4)
-    return tables.Dataset(folder)
+    write_dataset(folder, ["even", "odd"], PREPROCESSING, rows, batch=4)
+    return Dataset(folder)
 
 
 def batches_of(dataset, folder, rows=None, weights=None, seed=0):
     rows = np.arange(N) if rows is None else np.array(rows)
     weights = np.ones(len(rows), np.float32) if weights is None else weights
-    sampling = tables.Sampling(rows, np.zeros(len(rows), np.int64), weights)
+    sampling = Sampling(rows, np.zeros(len(rows), np.int64), weights)
     return PixelBatches(PackedImages(dataset, folder), dataset.label, 2, sampling, 4, seed)
 
 

@@ -9,13 +9,17 @@ import pytest
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from common import metrics, tables
+from common import metrics
 from common.embeddings import read_embeddings
 from common.errors import StageError
 from common.files import read_json
 from common.images import load_pixels
 from common.metric_names import HEADLINE
 from common.params import read_params
+from common.tables.dataset import SPLITS, Dataset
+from common.tables.history import HISTORY_FIRST_COLUMNS
+from common.tables.predictions import read_predictions
+from common.tables.sampling import Sampling, write_sampling
 from networks.classifier import load_classifier
 from networks.maps import predict, read_maps
 from networks.pixels import pool_pixels
@@ -26,7 +30,7 @@ NAMES = ["cat", "dog", "owl"]
 def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
     """Serving's path, raw bytes to probabilities, gives what evaluate wrote."""
     opened = load_classifier(whole_run.path("models/classifier"))
-    found = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    found = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     pixels = [
         load_pixels(
             (whole_run.path("raw") / path).read_bytes(),
@@ -44,7 +48,7 @@ def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
 
 def test_training_learned_and_its_history_is_told(whole_run):
     history = pd.read_csv(whole_run.path("p/train/history.csv"))
-    assert list(history.columns)[:6] == tables.HISTORY_FIRST_COLUMNS
+    assert list(history.columns)[:6] == HISTORY_FIRST_COLUMNS
     found = read_json(whole_run.path("m/train.json"))
     assert found["epochs"] == len(history)
     assert found["best_epoch"] == history["val_loss"].idxmin() + 1
@@ -64,9 +68,9 @@ def test_beside_the_model_stand_its_card_weights_and_summary(whole_run):
     assert str(whole_run.folder) not in summary
 
 
-@pytest.mark.parametrize("split", tables.SPLITS)
+@pytest.mark.parametrize("split", SPLITS)
 def test_embeddings_are_the_means_of_the_maps(whole_run, split):
-    dataset = tables.Dataset(whole_run.path("dataset") / split)
+    dataset = Dataset(whole_run.path("dataset") / split)
     found = read_embeddings(whole_run.path(f"embeddings/{split}.npy"), dataset)
     maps = read_maps(whole_run.path(f"features/{split}.npy"), dataset)
     assert found.dtype == np.float32
@@ -74,7 +78,7 @@ def test_embeddings_are_the_means_of_the_maps(whole_run, split):
     backbone = load_classifier(whole_run.path("models/classifier")).backbone
     fresh = np.concatenate(list(pool_pixels(backbone, dataset, 4)))
     np.testing.assert_allclose(found, fresh, atol=5e-3, rtol=5e-3)
-    other = tables.Dataset(whole_run.path("dataset") / ("val" if split == "train" else "train"))
+    other = Dataset(whole_run.path("dataset") / ("val" if split == "train" else "train"))
     with pytest.raises(StageError, match=rf"Expected .*{split}\.npy to hold \({other.n}, channels"):
         read_embeddings(whole_run.path(f"embeddings/{split}.npy"), other)
 
@@ -104,8 +108,8 @@ def test_metrics_are_those_of_the_predictions(whole_run, split):
     ends = {f"{key}_{end}" for key in HEADLINE for end in ("low", "high")}
     micro = {"roc_auc_micro", "pr_auc_micro"}
     assert set(found) == {*HEADLINE, "n_examples", "per_class"} | ends | micro
-    table = tables.read_predictions(whole_run.path(f"predictions/{split}.csv"), NAMES)
-    dataset = tables.Dataset(whole_run.path("dataset") / split)
+    table = read_predictions(whole_run.path(f"predictions/{split}.csv"), NAMES)
+    dataset = Dataset(whole_run.path("dataset") / split)
     assert table["image_id"].tolist() == dataset.image_id.tolist()
     assert found["n_examples"] == len(table) == dataset.n
     assert found["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
@@ -117,7 +121,7 @@ def test_metrics_are_those_of_the_predictions(whole_run, split):
 
 
 def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
-    table = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     truth = table["label"].map(NAMES.index).to_numpy()
     p = table[[f"p_{name}" for name in NAMES]].to_numpy()
     roc = pd.read_csv(whole_run.path("p/evaluate/curves/roc.csv"))
@@ -162,7 +166,7 @@ def test_every_plot_is_an_image_of_readable_size(whole_run):
 
 
 def test_gradcam_shows_right_and_wrong_images_of_each_class(whole_run):
-    table = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     found = read_json(whole_run.path("m/gradcam.json"))
     for name in NAMES:
         own = table[table["label"] == name]
@@ -274,10 +278,10 @@ def test_weights_of_the_sampling_table_reach_the_loss(whole_run, tmp_path, small
     other = type(whole_run)(tmp_path, small_params(model__head__l2=0.0))
     for name in ("dataset", "features"):
         (tmp_path / name).symlink_to(whole_run.path(name))
-    label = tables.Dataset(whole_run.path("dataset/train")).label
-    plain = tables.Sampling.plain(len(label))
+    label = Dataset(whole_run.path("dataset/train")).label
+    plain = Sampling.plain(len(label))
     weights = (label == NAMES.index("owl")).astype(np.float32)
-    tables.write_sampling(tmp_path / "sampling/train.parquet", plain._replace(weights=weights))
+    write_sampling(tmp_path / "sampling/train.parquet", plain._replace(weights=weights))
     other.train()
     history = pd.read_csv(other.path("p/train/history.csv"))
     assert history["loss"].iloc[-1] < 0.01
@@ -299,7 +303,7 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
     history = pd.read_csv(other.path("p/train/history.csv"))
     assert found["best_epoch"] == history["val_f1_macro"].idxmax() + 1
     assert found["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
-    val = tables.Dataset(other.path("dataset/val"))
+    val = Dataset(other.path("dataset/val"))
     maps = read_maps(other.path("features/val.npy"), val)
     answers = predict(load_classifier(other.path("models/classifier")).head, maps, 16)
     p = answers[np.arange(val.n), val.label]

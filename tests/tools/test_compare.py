@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import f1_score, log_loss
 
-from common import tables
 from common.errors import StageError
 from common.files import read_json
+from common.tables.dataset import write_dataset
+from common.tables.predictions import Predictions, write_predictions
 from stages.evaluate.resampling import Resamples
 from tests.helpers.dvc_project import make_branches
 from tests.helpers.images import image_bytes, make_image
@@ -163,12 +164,12 @@ def predictions(noise, n=30, names=NAMES, start=0):
     first = 1 / (1 + np.exp(-(2.0 - 4.0 * label + np.random.default_rng(noise).normal(0, 2.5, n))))
     identifier = np.array([f"{i:016x}" for i in range(start, start + n)], dtype=object)
     path = np.array([f"{i}.jpg" for i in range(start, start + n)], dtype=object)
-    return tables.Predictions(names, identifier, path, label, np.stack([first, 1 - first], axis=1))
+    return Predictions(names, identifier, path, label, np.stack([first, 1 - first], axis=1))
 
 
 def write(folder, noise, **changes):
     found = predictions(noise, **changes)
-    tables.write_predictions(folder / "predictions/test.csv", found, found.probabilities)
+    write_predictions(folder / "predictions/test.csv", found, found.probabilities)
 
 
 GRAPH = """
@@ -198,7 +199,7 @@ def revisions(tmp_path_factory):
         }
         for i in range(30)
     ]
-    tables.write_dataset(folder / "dataset/test", NAMES, PREPROCESSING, rows)
+    write_dataset(folder / "dataset/test", NAMES, PREPROCESSING, rows)
     return folder
 
 
@@ -249,7 +250,7 @@ def test_of_few_disagreements_macro_f1_has_no_interval(repository, capsys):
     found = predictions(1)
     changed = found.probabilities.copy()
     changed[:4] = changed[:4, ::-1]
-    tables.write_predictions(repository / "predictions/test.csv", found, changed)
+    write_predictions(repository / "predictions/test.csv", found, changed)
     main(["a", "workspace", "--out", "out", "--resamples", "100"])
     (row,) = read_json("out/compare.json")["comparisons"]
     assert row["f1_macro"]["low"] is None
@@ -304,7 +305,7 @@ def test_another_label_of_the_same_image_is_named(repository):
     label = found.label.copy()
     label[7] = 1 - label[7]
     other = found._replace(label=label)
-    tables.write_predictions(repository / "predictions/test.csv", other, other.probabilities)
+    write_predictions(repository / "predictions/test.csv", other, other.probabilities)
     with pytest.raises(StageError, match=r"label '007', not 'NA', in row 7 \(of 7\.jpg\)"):
         main(["a", "workspace", "--out", "refused"])
 

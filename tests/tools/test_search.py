@@ -8,9 +8,9 @@ import numpy as np
 import optuna
 import pytest
 
-from common import tables
 from common.errors import StageError
 from common.params import read_params
+from common.tables.sampling import Sampling
 from stages.train.data import TrainingData
 from tests.helpers.pipeline import THREADS, write_params
 from tools.search import __main__ as command
@@ -43,11 +43,11 @@ def bench_of(tmp_path, **changed):
         noise = random.normal(0, 1.2, (n, views, 2, 2, 8))
         maps[name] = np.abs(means + noise).astype(np.float16)
         splits[name] = SimpleNamespace(label=label, class_names=["a", "b", "c"])
-    return Bench(params, with_sampling(splits, tables.Sampling.plain(48)), maps)
+    return Bench(params, with_sampling(splits, Sampling.plain(48)), maps)
 
 
 def with_sampling(splits, sampling):
-    return TrainingData(splits, {"train": sampling, "val": tables.Sampling.plain(24)}, None)
+    return TrainingData(splits, {"train": sampling, "val": Sampling.plain(24)}, None)
 
 
 def searched(bench, count, study=None, seconds=600.0):
@@ -210,7 +210,7 @@ def test_smote_is_searched_with_its_mixtures(tmp_path):
     bench = bench_of(tmp_path, oversample__method="smote", model__attention="none")
     rows = np.r_[np.arange(48), np.arange(0, 12, 3)]
     repeats = np.r_[np.zeros(48, int), np.ones(4, int)]
-    sampling = tables.Sampling(rows, repeats, np.ones(52, np.float32))
+    sampling = Sampling(rows, repeats, np.ones(52, np.float32))
     data = with_sampling(bench.data.splits, sampling)
     study = searched(bench._replace(data=data), 1)
     assert study.trials[0].state.name == "COMPLETE"

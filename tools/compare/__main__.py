@@ -14,7 +14,7 @@ from pathlib import Path
 from common import cli
 from common.errors import StageError
 from common.files import write_json
-from common.tables import write_listing
+from common.tables.listings import write_listing
 from stages.ensemble.revisions import (
     WORKSPACE,
     Member,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from common import metrics
 from common.errors import StageError
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from stages.ensemble.revisions import Member
 from stages.evaluate.resampling import Resamples
 from tools.compare import bootstrap, paired

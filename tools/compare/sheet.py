@@ -8,7 +8,7 @@ from PIL import Image
 from common.images import decode_png
 from common.plots import grids
 from common.plots.style import shorten
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from stages.ensemble.revisions import Member
 from tools.compare.findings import changes
 

@@ -12,7 +12,7 @@ from app.export import __main__ as export
 from app.export import comparison, formats, samples
 from common.errors import StageError
 from common.files import sha256_of
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from networks.classifier import compose, load_classifier, save_classifier
 from networks.heads import build_head
 from networks.pixels import decode_batch

@@ -18,8 +18,8 @@ from app.predict import __main__ as predict
 from app.predict.inputs import ImageInput, Unusable
 from app.predict.stream import predictions
 from app.predictor import Predictor
-from common import tables
 from common.errors import StageError
+from common.tables.predictions import read_predictions
 from tests.helpers.images import COLOURS, image_bytes, make_image
 from tests.helpers.pipeline import ROOT
 
@@ -115,7 +115,7 @@ def test_json_lines_come_in_order_with_errors_among_them(capsys, models, here, p
 
 
 def test_test_images_get_the_pipelines_probabilities_in_csv(capsys, models, whole_run, tmp_path):
-    known = tables.read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    known = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     known = known.sort_values("path", kind="stable")
     raw = whole_run.path("raw")
     path = tmp_path / "out.csv"

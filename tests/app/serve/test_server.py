@@ -13,7 +13,7 @@ from app.serve import schemas
 from app.serve.middleware import HEADERS
 from app.serve.settings import STATIC
 from common.files import read_json
-from common.tables import Dataset
+from common.tables.dataset import Dataset
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.serving import MULTIPART, Service, code, parts
 

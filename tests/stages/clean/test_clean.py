@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from common import tables
 from common.errors import StageError
 from common.files import read_json
+from common.tables.manifest import FLAGS, read_manifest
+from common.tables.rejected import read_rejected
 from stages.clean import plots
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.pipeline import ROOT
@@ -28,9 +29,9 @@ def put(run, files: dict[str, bytes]) -> None:
 
 def result(run):
     """(kept paths, path -> (reason, kept_path))."""
-    table = tables.read_rejected(run.path("clean/rejected.csv"))
+    table = read_rejected(run.path("clean/rejected.csv"))
     rejected = {row.path: (row.reason, row.kept_path) for row in table.itertuples()}
-    return set(tables.read_manifest(run.path("clean/manifest.parquet"))["path"]), rejected
+    return set(read_manifest(run.path("clean/manifest.parquet"))["path"]), rejected
 
 
 def big(seed):
@@ -104,9 +105,9 @@ def test_flags_are_written_and_reject_nothing(run):
         },
     )
     run.clean()
-    manifest = tables.read_manifest(run.path("clean/manifest.parquet")).set_index("path")
+    manifest = read_manifest(run.path("clean/manifest.parquet")).set_index("path")
     assert len(manifest) == 5
-    flagged = {flag: set(manifest.index[manifest[flag]]) for flag in tables.FLAGS}
+    flagged = {flag: set(manifest.index[manifest[flag]]) for flag in FLAGS}
     assert flagged["dark"] == {"dog/dark.png"}
     assert flagged["grey"] == {"cat/blurry.png"}
     assert flagged["odd_size"] == {"dog/large.png"}
@@ -178,7 +179,7 @@ def test_the_parameters_decide(run, small_params, changes, kept):
         return
     run.clean()
     assert {path.split("/")[1] for path in result(run)[0] if path.startswith("cat")} == kept
-    manifest = tables.read_manifest(run.path("clean/manifest.parquet")).set_index("path")
+    manifest = read_manifest(run.path("clean/manifest.parquet")).set_index("path")
     same = manifest.loc["cat/a.jpg", "group"] == manifest.loc["cat/b.png", "group"]
     assert same == (changes["clean__near_duplicates"] == "group")
     assert manifest["group"].nunique() == (4 if same else 5)
@@ -195,7 +196,7 @@ def test_conflicts_can_be_kept_in_one_group(run, small_params):
     )
     small_params(clean__conflicts="keep")
     run.clean()
-    manifest = tables.read_manifest(run.path("clean/manifest.parquet")).set_index("path")
+    manifest = read_manifest(run.path("clean/manifest.parquet")).set_index("path")
     assert manifest.loc["cat/1.png", "group"] == manifest.loc["dog/1.png", "group"]
 
 
@@ -234,11 +235,11 @@ def test_the_result_does_not_depend_on_names_alone(run, tmp_path):
     put(run, {f"cat/{i}.png": image_bytes(big(seed)) for i, seed in enumerate(seeds)})
     put(run, {"dog/d.png": image_bytes(big(9))})
     run.clean()
-    first = tables.read_manifest(run.path("clean/manifest.parquet"))
+    first = read_manifest(run.path("clean/manifest.parquet"))
     for i in range(6):
         (run.path("raw") / f"cat/{i}.png").rename(run.path("raw") / f"cat/{9 - i}.png")
     run.clean()
-    second = tables.read_manifest(run.path("clean/manifest.parquet"))
+    second = read_manifest(run.path("clean/manifest.parquet"))
     assert set(first["image_id"]) == set(second["image_id"])
     assert len(first) == 4
 

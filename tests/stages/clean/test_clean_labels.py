@@ -1,8 +1,8 @@
 import pytest
 
-from common import tables
 from common.errors import StageError
 from common.files import read_json
+from common.tables.manifest import read_manifest
 from tests.helpers.images import image_bytes, make_image
 
 CHECKED = ("files", "junk", "outside_classes", "label_tables", "unlisted", "kept", "rejected")
@@ -20,7 +20,7 @@ def put(run, files: dict[str, int | str]) -> None:
 
 
 def manifest(run):
-    frame = tables.read_manifest(run.path("clean/manifest.parquet"))
+    frame = read_manifest(run.path("clean/manifest.parquet"))
     return {row.path: (row.label, row.given_split) for row in frame.itertuples()}
 
 

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from common import tables
 from common.params import read_params
+from common.tables.manifest import FLAGS, MEASURES
 from stages.clean.quality import RULES, add_flags, count_flags, measure
 from tests.helpers.images import make_image
 from tests.helpers.pipeline import ROOT
@@ -113,8 +113,8 @@ def flags_of(*images):
     good = checkerboard(64, 4, 60, 200).convert("RGB")
     good.paste((200, 60, 60), (0, 0, 32, 64))
     table = add_flags(rows(*images, good, good, good), LIMITS)
-    assert not table[list(tables.FLAGS)].tail(3).any(axis=None)
-    return {flag for flag in tables.FLAGS if table[flag].iloc[0]}
+    assert not table[list(FLAGS)].tail(3).any(axis=None)
+    return {flag for flag in FLAGS if table[flag].iloc[0]}
 
 
 def tinted(image, offset):
@@ -155,11 +155,11 @@ def test_a_limit_itself_is_not_flagged():
 def test_flags_are_counted_by_class():
     table = add_flags(rows(*[checkerboard(64, 4, 60, 200)] * 3), LIMITS)
     counts = count_flags(table.assign(label=["cat", "dog", "cat"]))
-    assert counts["flags"] == dict.fromkeys(tables.FLAGS, 0) | {"grey": 3}
+    assert counts["flags"] == dict.fromkeys(FLAGS, 0) | {"grey": 3}
     assert counts["flags_by_class"]["grey"] == {"cat": 2, "dog": 1}
     assert counts["flags_by_class"]["dark"] == {}
 
 
 def test_the_vocabulary_is_that_of_the_tables_and_of_the_parameters():
-    assert tuple(RULES) == tables.FLAGS == tuple(type(LIMITS).model_fields)
-    assert {measure for measure, _ in RULES.values()} == set(tables.MEASURES)
+    assert tuple(RULES) == FLAGS == tuple(type(LIMITS).model_fields)
+    assert {measure for measure, _ in RULES.values()} == set(MEASURES)

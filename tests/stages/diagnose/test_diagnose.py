@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from common import tables
 from common.embeddings import write_embeddings
 from common.errors import StageError
 from common.files import read_json
+from common.tables.dataset import Dataset, write_dataset
+from common.tables.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS
+from common.tables.manifest import read_manifest
+from common.tables.predictions import write_predictions
 from stages.diagnose import __main__ as diagnose
 from tests.helpers.images import image_bytes, make_image, write_images
 from tests.helpers.pipeline import PREPROCESSING, SMALL, write_params
@@ -34,7 +37,7 @@ def make(folder, n_classes=2, wrong=("test", 3), **changes):
             }
             for i in range(n)
         ]
-        tables.write_dataset(folder / f"dataset/{split}", names, PREPROCESSING, rows)
+        write_dataset(folder / f"dataset/{split}", names, PREPROCESSING, rows)
         seen = label.copy()
         if split == "train":
             seen[PLANTED] = (seen[PLANTED] + 1) % n_classes
@@ -48,8 +51,8 @@ def make(folder, n_classes=2, wrong=("test", 3), **changes):
         p[np.arange(n), label] = sure
         if wrong and wrong[0] == split:
             p[wrong[1]] = np.roll(p[wrong[1]], 1)
-        dataset = tables.Dataset(folder / f"dataset/{split}")
-        tables.write_predictions(folder / f"predictions/{split}.csv", dataset, p)
+        dataset = Dataset(folder / f"dataset/{split}")
+        write_predictions(folder / f"predictions/{split}.csv", dataset, p)
         start += n
     return run(folder, **changes)
 
@@ -69,7 +72,7 @@ def table(folder, name):
 def test_the_planted_mistake_hit_and_label_error_are_named(tmp_path, capsys):
     found = make(tmp_path, diagnose__unsure_hits=5)
     mistakes = table(tmp_path, "confident_mistakes")
-    assert list(mistakes.columns) == tables.REVIEW_COLUMNS
+    assert list(mistakes.columns) == REVIEW_COLUMNS
     assert mistakes.to_dict("records") == [
         {
             "path": "001/75.png",
@@ -86,7 +89,7 @@ def test_the_planted_mistake_hit_and_label_error_are_named(tmp_path, capsys):
     assert hits["confidence"].tolist()[:3] == ["0.6000", "0.6000", "0.6250"]
     assert len(hits) == 5
     errors = table(tmp_path, "label_errors")
-    assert list(errors.columns) == tables.LABEL_ERROR_COLUMNS
+    assert list(errors.columns) == LABEL_ERROR_COLUMNS
     worst = errors.iloc[0]
     assert (worst["path"], worst["label"], worst["suggested"]) == (
         f"001/{PLANTED}.png",
@@ -187,7 +190,7 @@ def test_the_readmes_recipe_turns_the_table_into_a_correction(run, recipe, monke
         table = pd.DataFrame(rows, columns=["image_name", "target"])
         table.to_csv(run.path("source/labels.csv"), index=False)
         write_params(run.params, **SMALL, data__labels="labels.csv")
-    doubt = dict.fromkeys(tables.LABEL_ERROR_COLUMNS, "") | {"label": "007", "suggested": "008"}
+    doubt = dict.fromkeys(LABEL_ERROR_COLUMNS, "") | {"label": "007", "suggested": "008"}
     doubt |= {"path": rows[3][0], "image_id": "0123456789abcdef"}
     run.path("diagnosis").mkdir()
     pd.DataFrame([doubt]).to_csv(run.path("diagnosis/label_errors.csv"), index=False)
@@ -197,7 +200,7 @@ def test_the_readmes_recipe_turns_the_table_into_a_correction(run, recipe, monke
             exec(recipe)  # as a user would
         run.download()
         run.clean()
-        manifest = tables.read_manifest(run.path("clean/manifest.parquet"))
+        manifest = read_manifest(run.path("clean/manifest.parquet"))
         labels.append(dict(zip(manifest["image_id"], manifest["label"], strict=True)))
     before, after = labels
     changed = [image for image in before if before[image] != after[image]]

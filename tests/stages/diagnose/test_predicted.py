@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from common import tables
+from common.tables.listings import REVIEW_COLUMNS
+from common.tables.predictions import Predictions
 from stages.diagnose.predicted import confident_mistakes, predicted_rows, unsure_hits
 
 
@@ -10,12 +11,12 @@ def predictions(p_b):
     p_b = np.array(p_b)
     names = np.array([f"{i}" for i in range(len(p_b))], object)
     label = np.zeros(len(p_b), int)
-    return tables.Predictions(["a", "b"], names, names + ".jpg", label, np.c_[1 - p_b, p_b])
+    return Predictions(["a", "b"], names, names + ".jpg", label, np.c_[1 - p_b, p_b])
 
 
 def test_mistakes_and_hits_in_their_order():
     rows = predicted_rows({"val": predictions([0.9, 0.2]), "test": predictions([0.6, 0.4, 0.9])})
-    assert list(rows.columns) == tables.REVIEW_COLUMNS
+    assert list(rows.columns) == REVIEW_COLUMNS
     mistakes = confident_mistakes(rows)
     assert mistakes[["split", "path"]].to_numpy().tolist() == [
         ["val", "0.jpg"],

@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from common import tables
 from common.errors import StageError
 from common.files import read_json
 from common.params import read_params
+from common.tables.predictions import Predictions, read_predictions, write_predictions
 from stages.ensemble import __main__ as ensemble
 from stages.ensemble.revisions import read_member
 from tests.helpers.dvc_project import make_branches
@@ -28,13 +28,13 @@ def predictions(split, noise, n=None, names=NAMES, start=0):
     identifier = np.array([f"{i:016x}" for i in range(start, start + n)], dtype=object)
     path = np.array([f"{i}.jpg" for i in range(start, start + n)], dtype=object)
     probabilities = np.stack([first, 1 - first], axis=1)
-    return tables.Predictions(names, identifier, path, label, probabilities)
+    return Predictions(names, identifier, path, label, probabilities)
 
 
 def write(folder, noise, **changes):
     for split in SIZE:
         found = predictions(split, noise, **changes)
-        tables.write_predictions(folder / f"{split}.csv", found, found.probabilities)
+        write_predictions(folder / f"{split}.csv", found, found.probabilities)
 
 
 def run(folder, **changes):
@@ -97,7 +97,7 @@ def test_members_are_read_from_their_revisions_and_scored(repository, capsys):
         mean = np.mean(parts, axis=0)
         accuracy = (mean.argmax(axis=1) == truth).mean()
         assert found["average"][split]["accuracy"] == pytest.approx(accuracy)
-        written = tables.read_predictions(repository / f"ensemble/{split}.csv", NAMES)
+        written = read_predictions(repository / f"ensemble/{split}.csv", NAMES)
         shares = [weights[name] for name in ("workspace", "a", "b", "c")]
         mixed = np.tensordot(shares, np.stack(parts), axes=1)
         assert written["p_NA"].to_numpy() == pytest.approx(mixed[:, 1], abs=2e-6)
@@ -149,7 +149,7 @@ def test_another_label_of_the_same_image_is_named(repository):
     label = found.label.copy()
     label[7] = 1 - label[7]
     other = found._replace(label=label)
-    tables.write_predictions(repository / "predictions/test.csv", other, other.probabilities)
+    write_predictions(repository / "predictions/test.csv", other, other.probabilities)
     with pytest.raises(StageError, match=r"same test .*: label 'NA', not '007', in row 7"):
         run(repository, ensemble__members=["a"])
 

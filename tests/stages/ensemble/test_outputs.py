@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.tables import Predictions
+from common.tables.predictions import Predictions
 from stages.ensemble.outputs import (
     ensemble_scores,
     gain,

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from common import metrics, tables
+from common import metrics
 from common.metrics import confusion_matrix
+from common.tables.listings import write_plot_data
 from stages.evaluate.curves import confusion_table, ranking_curves
 from stages.evaluate.resampling import Resamples
 from stages.evaluate.splits import Split
@@ -52,7 +53,7 @@ def test_a_hundred_thousand_test_images_make_a_small_page(tmp_path):
     rows = confusion_table(confusion_matrix(rng.integers(0, 30, 100_000), predicted, 30), names)
     assert (len(rows), rows["n"].sum()) == (900, 100_000)
     (tmp_path / file).parent.mkdir(parents=True)
-    tables.write_plot_data(tmp_path / file, rows)
+    write_plot_data(tmp_path / file, rows)
     project.call("dvc", "plots", "show")
     page = (tmp_path / "dvc_plots/index.html").read_text()
     assert len(page) < 1_000_000

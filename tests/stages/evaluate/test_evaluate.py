@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.intervals import draw
-from common import tables
 from common.errors import StageError
 from common.files import read_json, write_json
+from common.tables.dataset import Dataset, write_dataset
+from common.tables.manifest import FLAGS, MEASURES, read_manifest, write_manifest
+from common.tables.predictions import BEFORE_TEMPERATURE_FILE, write_predictions
 from tests.helpers.pipeline import PREPROCESSING, Run, write_params
 
 PLOTS = {"confusion", "roc", "pr", "reliability", "coverage", "report", "slices"}
@@ -23,10 +25,10 @@ def write_split(folder, name, label, p, group, names):
         {"png": b"", "path": paths[i], "image_id": ids[i], "label": label[i], "group": group[i]}
         for i in range(len(label))
     ]
-    tables.write_dataset(folder / "dataset" / name, names, PREPROCESSING, rows)
+    write_dataset(folder / "dataset" / name, names, PREPROCESSING, rows)
     if name != "train":
-        split = tables.Dataset(folder / "dataset" / name)
-        tables.write_predictions(folder / f"predictions/{name}.csv", split, p)
+        split = Dataset(folder / "dataset" / name)
+        write_predictions(folder / f"predictions/{name}.csv", split, p)
     return pd.DataFrame(
         {"image_id": ids, "path": paths, "label": np.array(names, object)[label], "group": group}
     )
@@ -41,11 +43,11 @@ def make(folder, sets, names, temperature=1.0, **changes):
         given_split=None, sha256="0" * 64, phash="0" * 16, width=size, height=size, mode="RGB"
     )
     manifest["format"] = np.where(size % 2, "JPEG", "PNG")
-    for name in tables.MEASURES:
+    for name in MEASURES:
         manifest[name] = 1.0
-    for name in tables.FLAGS:
+    for name in FLAGS:
         manifest[name] = (size % 5 == 0) if name == "grey" else False
-    tables.write_manifest(folder / "clean/manifest.parquet", manifest)
+    write_manifest(folder / "clean/manifest.parquet", manifest)
     write_json(folder / "models/classifier/classifier.json", {"temperature": temperature})
     changes = {"evaluate__resamples": 200, "evaluate__min_slice": 5} | changes
     return Run(folder, write_params(folder / "params.yaml", **changes))
@@ -123,11 +125,9 @@ def test_classes_without_test_images_one_image_and_a_folded_temperature(tmp_path
     run = make(tmp_path, sets, ["a", "b", "c"], temperature=1.7)
     with pytest.raises(StageError, match=r"test_before_temperature\.csv.*dvc repro predict"):
         run.evaluate()
-    test = tables.Dataset(tmp_path / "dataset/test")
+    test = Dataset(tmp_path / "dataset/test")
     before = np.array([[0.5, 0.3, 0.2]])
-    tables.write_predictions(
-        tmp_path / "predictions" / tables.BEFORE_TEMPERATURE_FILE, test, before
-    )
+    write_predictions(tmp_path / "predictions" / BEFORE_TEMPERATURE_FILE, test, before)
     run.evaluate()
     found = read_json(tmp_path / "m/evaluate.json")
     scores = found["test"]
@@ -143,8 +143,8 @@ def test_classes_without_test_images_one_image_and_a_folded_temperature(tmp_path
 
 def test_images_that_the_manifest_lacks_stop_the_stage(tmp_path):
     run = make(tmp_path, sets_of([5, 5]), ["a", "b"])
-    manifest = tables.read_manifest(tmp_path / "clean/manifest.parquet")
-    tables.write_manifest(
+    manifest = read_manifest(tmp_path / "clean/manifest.parquet")
+    write_manifest(
         tmp_path / "clean/manifest.parquet", manifest[manifest["path"] != "shop/test0.jpg"]
     )
     with pytest.raises(StageError, match=r"each image of test in .*manifest"):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.tables import FLAGS
+from common.tables.manifest import FLAGS
 from stages.evaluate import slices
 from stages.evaluate.intervals import exact_interval
 from stages.evaluate.resampling import Resamples

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from common import tables
 from common.errors import StageError
+from common.tables.dataset import Dataset, write_dataset
+from common.tables.predictions import BEFORE_TEMPERATURE_FILE, write_predictions
 from stages.evaluate.temperature import calibration_panels, read_before_temperature
 from tests.helpers.pipeline import PREPROCESSING
 from tests.helpers.predicted_splits import BOTH, TEST
@@ -31,12 +32,12 @@ def test_predictions_before_the_temperature_are_read_as_they_are_written(tmp_pat
         {"png": b"", "path": f"{i}.jpg", "image_id": str(i), "label": int(label), "group": i}
         for i, label in enumerate(TEST.label)
     ]
-    tables.write_dataset(tmp_path / "test", ["a", "b"], PREPROCESSING, rows)
-    test = tables.Dataset(tmp_path / "test")
+    write_dataset(tmp_path / "test", ["a", "b"], PREPROCESSING, rows)
+    test = Dataset(tmp_path / "test")
     assert read_before_temperature(tmp_path, test, 1.0) is None
     with pytest.raises(StageError, match=r"temperature of 1\.5\. .*Run `dvc repro predict`"):
         read_before_temperature(tmp_path, test, 1.5)
-    file = tmp_path / tables.BEFORE_TEMPERATURE_FILE
-    tables.write_predictions(file, test, TEST.probabilities)
+    file = tmp_path / BEFORE_TEMPERATURE_FILE
+    write_predictions(file, test, TEST.probabilities)
     before = read_before_temperature(tmp_path, test, 1.5)
     np.testing.assert_allclose(before, TEST.probabilities)

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from common import tables
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png
+from common.tables.dataset import Dataset
 from networks.classifier import load_classifier
 from networks.maps import read_maps
 
 
 def test_maps_are_the_backbones_one_entry_per_image(whole_run):
-    train = tables.Dataset(whole_run.path("dataset/train"))
-    test = tables.Dataset(whole_run.path("dataset/test"))
+    train = Dataset(whole_run.path("dataset/train"))
+    test = Dataset(whole_run.path("dataset/test"))
     maps = read_maps(whole_run.path("features/train.npy"), train)
     assert maps.shape == (50, 2, 2, 2, 1280)
     assert maps.dtype == np.float16

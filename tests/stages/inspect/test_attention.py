@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import tables
+from common.tables.dataset import Dataset
 from networks import heads
 from stages.inspect import attention
 from stages.inspect.attention import (
@@ -52,7 +52,7 @@ def test_the_drawings_are_those_that_the_attention_allows(
     whole_run, tmp_path, monkeypatch, name, files
 ):
     monkeypatch.setattr(attention, "BATCH", 4)
-    dataset = tables.Dataset(whole_run.path("dataset/val"))
+    dataset = Dataset(whole_run.path("dataset/val"))
     head = heads.build_head((2, 2, 16), 3, name, PLAIN)
     maps, asked = maps_of((dataset.n, 2, 2, 16)), []
 

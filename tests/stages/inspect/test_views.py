@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import tables
+from common.tables.dataset import Dataset
 from stages.inspect.views import draw_views, samples, shares_text
 from tests.networks.test_augment import STILL
 
@@ -72,7 +72,7 @@ def test_shares_are_told_largest_first():
 
 
 def test_the_image_has_a_row_more_for_each_mixture(whole_run, tmp_path):
-    train, heights = tables.Dataset(whole_run.path("dataset/train")), []
+    train, heights = Dataset(whole_run.path("dataset/train")), []
     for augment in (FLIP, MIXED.model_copy(update={"cutmix": 0.0}), MIXED):
         draw_views(tmp_path / "views.png", train, augment, 2, 1)
         with Image.open(tmp_path / "views.png") as image:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from common.contracts.dataset import Dataset
-from common.contracts.sampling import read_sampling
 from common.files import read_json
+from common.tables.dataset import Dataset
+from common.tables.sampling import read_sampling
 
 
 def test_the_stage_touches_train_alone(sampled_run):

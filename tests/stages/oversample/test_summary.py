@@ -1,6 +1,6 @@
 import numpy as np
 
-from common.contracts.sampling import Sampling
+from common.tables.sampling import Sampling
 from stages.oversample.summary import count_classes, metrics_of, summary_of
 
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from common import tables
 from common.files import read_json
+from common.tables.predictions import BEFORE_TEMPERATURE_FILE, parse_predictions
 from networks.classifier import CARD_FILE, load_classifier, save_classifier
 from networks.heads import build_head
 from networks.logits import fold_temperature
@@ -47,10 +47,10 @@ def test_the_stage_writes_what_a_model_without_temperature_writes(whole_run, tmp
         written[temperature] = {file.name: file for file in run.path("predictions").iterdir()}
     plain, warm = written[1.0], written[2.5]
     assert set(plain) == {"val.csv", "test.csv"}
-    assert set(warm) == {"val.csv", "test.csv", tables.BEFORE_TEMPERATURE_FILE}
+    assert set(warm) == {"val.csv", "test.csv", BEFORE_TEMPERATURE_FILE}
     expected, before, after = (
-        tables.read_own_predictions(file, file.name).probabilities
-        for file in (plain["test.csv"], warm[tables.BEFORE_TEMPERATURE_FILE], warm["test.csv"])
+        parse_predictions(file, file.name).probabilities
+        for file in (plain["test.csv"], warm[BEFORE_TEMPERATURE_FILE], warm["test.csv"])
     )
     np.testing.assert_allclose(before, expected, atol=2e-6)
     assert after.max() < expected.max() - 1e-3

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from common.contracts.dataset import Preprocessing
 from common.errors import StageError
 from common.images import decode_png, load_pixels
+from common.tables.dataset import Preprocessing
 from stages.split.resizing import resized_rows
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.manifests import manifest_of

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from common.contracts.dataset import SPLITS, Dataset
-from common.contracts.manifest import read_manifest
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png, load_pixels
+from common.tables.dataset import SPLITS, Dataset
+from common.tables.manifest import read_manifest
 from tests.helpers.images import image_bytes, make_image, write_images
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 
-from common import tables
 from common.errors import StageError
 from common.params import read_params
+from common.tables.sampling import Sampling, read_sampling
 from networks.maps import MapBatches
 from stages.train.smote import find_mixtures
 
@@ -54,7 +54,7 @@ def test_partners_are_the_five_nearest_by_the_mean_and_all_come_up():
 def test_batches_mix_maps_so_that_their_means_are_mixed():
     rng = np.random.default_rng(0)
     maps = rng.normal(size=(3, 2, 4, 5, 7)).astype(np.float16)
-    sampling = tables.Sampling(np.array([0, 2, 2]), np.array([0, 0, 1]), np.ones(3, np.float32))
+    sampling = Sampling(np.array([0, 2, 2]), np.array([0, 0, 1]), np.ones(3, np.float32))
     mixtures = (np.array([0, 2, 1]), np.array([0, 0, 0.25], np.float32))
     label = np.array([0, 1, 1])
     batches = MapBatches(maps, label, 2, sampling, batch_size=3, seed=0, mixtures=mixtures)
@@ -105,8 +105,8 @@ def test_the_path_trains_on_mixtures(whole_run, tmp_path, small_params):
     for name in ("dataset", "features"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.oversample()
-    sampling = tables.read_sampling(other.path("sampling/train.parquet"))
-    plain = tables.read_sampling(whole_run.path("sampling/train.parquet"))
+    sampling = read_sampling(other.path("sampling/train.parquet"))
+    plain = read_sampling(whole_run.path("sampling/train.parquet"))
     assert [column.tolist() for column in sampling] == [column.tolist() for column in plain]
     other.train()
     smote = pd.read_csv(other.path("p/train/history.csv"))

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from common import tables
 from common.images import encode_png
+from common.tables.dataset import Dataset, write_dataset
+from common.tables.sampling import Sampling
 from networks.backbones.build import build_backbone
 from networks.blocks import set_trainable
 from networks.classifier import compose
@@ -38,12 +39,12 @@ def dataset(tmp_path_factory):
         }
         for i in range(N)
     ]
-    tables.write_dataset(folder, names, PREPROCESSING, rows)
-    return tables.Dataset(folder)
+    write_dataset(folder, names, PREPROCESSING, rows)
+    return Dataset(folder)
 
 
 def batches_of(dataset, folder):
-    plain = {"train": tables.Sampling.plain(dataset.n)}
+    plain = {"train": Sampling.plain(dataset.n)}
     return pixel_batches({"train": dataset}, plain, 8, 0, folder)["train"]
 
 
@@ -76,7 +77,7 @@ def test_with_nothing_trainable_it_agrees_with_the_frozen_path(dataset, tmp_path
             path = tmp_path / "maps.npy"
             write_maps(path, backbone, dataset, None, 1, 8)
             maps = read_maps(path, dataset)
-            plain = tables.Sampling.plain(dataset.n)
+            plain = Sampling.plain(dataset.n)
             batches = MapBatches(maps, dataset.label, 2, plain, 8, 0)
             history = fit(head, settings, batches, batches)
             probabilities = predict(head, maps, 8)

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from common.errors import StageError
+from common.values import as_list
 from networks.backbones.build import backbone_names
 from networks.classifier import load_classifier
 from tests.helpers.pipeline import ROOT, THREADS, Run, write_params
@@ -51,7 +52,7 @@ def test_every_setting_is_a_parameter_and_the_pipeline_takes_it(name):
     experiment = ALL[name]
     assert set(experiment.settings) <= set(flatten(CONTENT))
     params = check_settings(CONTENT, experiment)
-    assert set(params.model.backbones) <= set(backbone_names())
+    assert set(as_list(params.model.backbone)) <= set(backbone_names())
     flat = flatten(params.model_dump())
     for setting, value in experiment.settings.items():
         expected = tuple(value) if setting == "split.image_size" else value
@@ -214,7 +215,7 @@ def test_a_recipe_runs_from_images_to_explanations(finished):
 
 
 def check_backbone(params, backbone):
-    channels = sum(CHANNELS[name] for name in params.model.backbones)
+    channels = sum(CHANNELS[name] for name in as_list(params.model.backbone))
     assert backbone.output_shape[-1] == channels
     if params.model.layer == "block5_conv3":  # 75 px halved four times; block5_pool halves again
         assert backbone.output_shape[1:3] == (4, 4)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from common.contracts.storage import read_parquet, write_parquet
+from common.tables.storage import read_parquet, write_parquet
 
 SAMPLING = pa.schema(
     [

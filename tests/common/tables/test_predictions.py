@@ -3,15 +3,15 @@ import io
 import numpy as np
 import pytest
 
-from common.contracts.dataset import Dataset, Preprocessing, write_dataset
-from common.contracts.predictions import (
+from common.errors import StageError
+from common.images import encode_png
+from common.tables.dataset import Dataset, Preprocessing, write_dataset
+from common.tables.predictions import (
     parse_predictions,
     read_checked_predictions,
     read_predictions,
     write_predictions,
 )
-from common.errors import StageError
-from common.images import encode_png
 from tests.helpers.images import make_image
 
 NAMES = ["007", "NA"]  # names that careless readers take for a number and for nothing

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from common.contracts.storage import read_parquet, write_parquet
+from common.tables.storage import read_parquet, write_parquet
 
 # Measures of each image, and the flags that clean sets by them. Flags reject nothing.
 MEASURES = ("sharpness", "brightness", "contrast", "colourfulness", "size_ratio")

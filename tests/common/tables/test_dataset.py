@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.contracts.dataset import Dataset, Preprocessing, dataset_schema, write_dataset
 from common.errors import StageError
 from common.images import decode_png, encode_png
+from common.tables.dataset import Dataset, Preprocessing, dataset_schema, write_dataset
 from tests.helpers.images import make_image
 
 PREPROCESSING = Preprocessing((6, 8), "crop", 1000)

@@ -2,8 +2,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from common.contracts.manifest import FLAGS, MANIFEST, MEASURES, read_manifest, write_manifest
 from common.errors import StageError
+from common.tables.manifest import FLAGS, MANIFEST, MEASURES, read_manifest, write_manifest
 
 
 def manifest(**changes):

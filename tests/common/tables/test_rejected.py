@@ -1,6 +1,6 @@
 import pytest
 
-from common.contracts.rejected import read_rejected, write_rejected
+from common.tables.rejected import read_rejected, write_rejected
 
 
 def test_reasons_are_a_closed_vocabulary(tmp_path):

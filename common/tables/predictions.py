@@ -6,9 +6,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import pandas as pd
 
-from common.contracts.dataset import Dataset
-from common.contracts.storage import read_csv, write_csv
 from common.errors import StageError
+from common.tables.dataset import Dataset
+from common.tables.storage import read_csv, write_csv
 
 PREDICTION_COLUMNS = ["image_id", "path", "label", "predicted"]  # then p_<class> for each class
 # Where a temperature is part of the model: the predictions of test without it.

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.contracts.sampling import Sampling, read_sampling, write_sampling
 from common.errors import StageError
+from common.tables.sampling import Sampling, read_sampling, write_sampling
 
 
 def test_a_sampling_table_without_weights_is_refused(tmp_path):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.contracts.storage import read_csv, write_csv
 from common.reasons import REASONS
+from common.tables.storage import read_csv, write_csv
 
 # `kept_path`: of the image that a copy was dropped for; empty for other reasons.
 REJECTED_COLUMNS = ["path", "label", "reason", "detail", "kept_path"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.contracts.storage import read_csv, require_columns, write_csv
+from common.tables.storage import read_csv, require_columns, write_csv
 
 HISTORY_FIRST_COLUMNS = ["epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from common.contracts.history import HISTORY_FIRST_COLUMNS, read_history, write_history
 from common.errors import StageError
+from common.tables.history import HISTORY_FIRST_COLUMNS, read_history, write_history
 
 
 def test_an_epoch_is_a_row_and_the_phase_stays_text(tmp_path):

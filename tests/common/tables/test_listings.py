@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from common.contracts.listings import write_listing, write_plot_data
 from common.errors import StageError
+from common.tables.listings import write_listing, write_plot_data
 
 ROWS = pd.DataFrame({"path": ["b", "a"], "confidence": [2 / 3, 0.5], "other": [1, 2]})
 

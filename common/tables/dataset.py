@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.contracts.storage import require_columns
 from common.errors import StageError
 from common.files import atomic_file
+from common.tables.storage import require_columns
 
 SPLITS = ("train", "val", "test")
 PREDICTED_SPLITS = ("val", "test")  # those whose predictions the stages after train read

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.contracts.storage import require_columns, write_csv
+from common.tables.storage import require_columns, write_csv
 
 # Of the predictions that diagnose lists: the mistakes, the least sure hits.
 REVIEW_COLUMNS = ["path", "split", "label", "predicted", "confidence", "p_label", "image_id"]
