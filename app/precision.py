@@ -1,3 +1,3 @@
-"""Precisions in which the model can be asked; apart, so that command lines need no TensorFlow."""
+"""Precisions of a model's computations; apart, so that command lines need no TensorFlow."""
 
 PRECISIONS = ("float32", "bfloat16")

@@ -1,4 +1,4 @@
-"""From which probability on to answer: the rule by hand, and files that are not the model's."""
+"""Decision rule: threshold and abstention by hand, and files that are not the model's."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Every kind of file that scraped sets hold (decoding, colour, orientation) and the resize."""
+"""Decoding of every kind of file that scraped sets hold (colour, orientation), and resizing."""
 
 import io
 import zlib

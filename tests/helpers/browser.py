@@ -1,4 +1,4 @@
-"""Where Chromium is, for the tests that look at pages in it."""
+"""Chromium on this machine, for the tests that look at pages in it."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The page of the service in Chromium: the real server on a free port, and hands for its page."""
+"""The page of the service in Chromium: a real server on a free port, and helpers for its page."""
 
 import base64
 import contextlib

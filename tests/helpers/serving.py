@@ -1,4 +1,4 @@
-"""A server on a free port of loopback, in a thread, and ways to send it what no client would."""
+"""A server on a free port, in a thread, and ways to send it what no ordinary client would."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Images beside their heat maps: upright, of a size to look at, with what the model says."""
+"""Heat map files: upright, of a readable size, with the prediction as a caption."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Finding images: in order, each once, by content, and with memory that does not grow."""
+"""Inputs: in order, each once, by content, and with memory that does not grow."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""Names of what is written: safe whatever the classes and images are called, no two alike."""
+"""Names of outputs: safe whatever the classes and images are called, no two alike."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""How answers are told: a table for any width, JSON Lines, and CSV that is whole or absent."""
+"""Writers: a table for any width, JSON Lines, and CSV that is whole or absent."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The batcher: what waits goes together, nothing is lost, nobody waits for ever."""
+"""Batcher: waiting images go together, none is lost, no call waits for ever."""
 
 import asyncio
 import threading

@@ -99,6 +99,23 @@ def test_a_photograph_is_taken(page):
     assert page.evaluate("document.getElementById('finder').srcObject") is None
 
 
+def test_metrics_have_the_names_that_the_server_gives(page, server):
+    metrics = page.request.get(f"{server.url}v1/model").json()["metrics"]
+    del metrics["n_examples"]
+    table = page.locator("#numbers tbody")
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    rows = table.locator("th").all_inner_texts()
+    assert rows == [metric["words"] for metric in metrics.values()]
+    assert "Matthews correlation" in rows
+    drawn = [
+        metric["words"]
+        for metric in metrics.values()
+        if metric["fraction"] and metric["low"] is not None and metric["value"] is not None
+    ]
+    with_bar = table.locator("tr").filter(has=page.locator(".draw > *")).locator("th")
+    assert with_bar.all_inner_texts() == drawn
+
+
 def test_an_example_is_asked_about(page):
     first = page.locator("#examples button").first
     label = first.get_attribute("title")

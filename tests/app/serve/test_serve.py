@@ -1,4 +1,4 @@
-"""`python -m app.serve`: begins with one line, ends politely, and says what is wrong."""
+"""`python -m app.serve`: one line at its start, a clean end, and errors that say what is wrong."""
 
 import re
 import shutil

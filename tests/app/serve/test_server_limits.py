@@ -1,4 +1,4 @@
-"""The server's limits: too large, too slow, too many; afterwards the next good one is answered."""
+"""Limits of the server: too large, too slow, too many; then the next good request is answered."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Whom the server answers, what it shows of its machine, what it writes into its log."""
+"""Safety of the server: allowed hosts and origins, hostile files, nothing leaked, a safe log."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""The server's interface: answers equal to the predictor's, in the forms that it describes."""
+"""HTTP API: answers equal to the predictor's, in the forms that it describes."""
 
 import base64
 import io
