@@ -137,9 +137,9 @@ def test_every_plot_is_an_image_of_readable_size(whole_run):
     files = sorted(whole_run.path("p").rglob("*.png"))
     names = {file.relative_to(whole_run.path("p")).as_posix() for file in files}
     assert {
-        "evaluate/confusion.png",
-        "evaluate/roc.png",
-        "evaluate/pr.png",
+        "evaluate/images/confusion.png",
+        "evaluate/images/roc.png",
+        "evaluate/images/pr.png",
         "gradcam/cat.png",
         "gradcam/dog.png",
         "gradcam/owl.png",
