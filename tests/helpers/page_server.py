@@ -3,9 +3,9 @@
 import base64
 import contextlib
 import json
+import re
 import threading
 
-import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app.serve.application import create_app
@@ -56,16 +56,9 @@ class Service:
         assert not self.thread.is_alive()
 
 
-@pytest.fixture(scope="module")
-def server(whole_run):
-    server = Service(whole_run)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
+@contextlib.contextmanager
+def chromium():
+    """Chromium, started."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
         yield started
@@ -73,10 +66,11 @@ def browser():
 
 
 @contextlib.contextmanager
-def visit(browser, url, routes=None, **settings):
+def visit(browser, url, routes=None, ignored=NOISE, **settings):
     """The page, opened and ready; fails where it complained or asked anybody else.
 
     `routes` maps a pattern of addresses to a function that answers in the server's place.
+    Messages on the console that match the pattern `ignored` are no complaint.
     """
     context = browser.new_context(**({"viewport": {"width": 1200, "height": 900}} | settings))
     page = context.new_page()
@@ -94,15 +88,10 @@ def visit(browser, url, routes=None, **settings):
     expect(page.locator("#model")).to_be_visible(timeout=20_000)
     yield page
     context.close()
-    assert [text for text in page.said if NOISE not in text] == []
+    complaints = [text for text in page.said if not re.search(ignored, text)]
+    assert not complaints, complaints
     elsewhere = [asked for asked in page.asked if not asked.startswith((url, "blob:", "data:"))]
     assert elsewhere == [] and page.dialogs == []
-
-
-@pytest.fixture
-def page(browser, server):
-    with visit(browser, server.url) as opened:
-        yield opened
 
 
 def give(page: Page, *files, how="drop") -> None:

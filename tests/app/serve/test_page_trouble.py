@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.helpers.browser import needs_browser
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.page_server import (
+    NOISE,
     answers,
     card,
     give,
@@ -118,7 +119,9 @@ def test_names_are_text_and_the_card_is_only_what_a_card_is_made_of(browser, ser
             json={"examples": [{"url": "/examples/0", "label": evil}]}
         ),
     }
-    with visit(browser, server.url, routes) as page:
+    # Chromium 156 reports a handler that it blocks already while DOMParser reads the card.
+    ignored = f"{NOISE}|^Executing inline event handler violates .* The action has been blocked"
+    with visit(browser, server.url, routes, ignored) as page:
         give(page, (f"{evil}.png", RED), ("b.png", b"no picture"))
         expect(page.locator(".decision").first).to_have_text(evil)
         expect(card(page, f"{evil}.png")).to_be_visible()
