@@ -37,6 +37,8 @@ METRICS = {
     "loss": Metric("Loss (nats)", "positive", headline=True),
     "brier": Metric("Brier score", "positive", headline=True),
     "ece": Metric("Expected calibration error", "calibration_error", headline=True),
+    "roc_auc_micro": Metric("ROC area, micro"),
+    "pr_auc_micro": Metric("PR area, micro"),
     "n_examples": Metric("Pictures"),
     # In lower case: they head the columns of tables.
     "precision": Metric("precision", "class_precision", per_class=True),

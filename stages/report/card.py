@@ -92,6 +92,7 @@ def build_card(templates: Path, params: Params, results: Results, facts: dict[st
         name=data_name(params.data),
         level=percent(params.evaluate.confidence),
         params=params,
+        backbones=as_list(params.model.backbone),
         model=results.model,
         clean=results.of("clean"),
         split=results.of("split"),
