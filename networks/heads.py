@@ -8,15 +8,19 @@ from keras import layers, ops
 from common.errors import StageError
 from common.schema import Head
 from networks.attention import ATTENTIONS
+from networks.runtime import seeded
 
 GEM_POWER = 3.0  # of the paper; 1 would be the mean, infinity the maximum
 GEM_LEAST = 1e-6  # smaller values of the maps count as this
 
 
+@seeded("head")
 def build_head(
     map_shape: tuple[int, int, int], n_classes: int, attention: str, head: Head
 ) -> keras.Model:
     """Builds noise, norm, attention, pooling, dropout, dense layers and the class output.
+
+    The configured seed alone decides its random weights, whatever was built before.
 
     Args:
         map_shape: (height, width, channels) of the maps.

@@ -1,9 +1,17 @@
-"""One seed and one number of threads, so that the same machine gives the same bytes."""
+"""Random seeds and threads, so that the same machine gives the same bytes."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import tensorflow as tf
 
 from common.errors import StageError
+
+TRAINING = "training"  # name of the numbers that are drawn when all networks are built
+
+_seed = 0  # the one configured; of the process, like the generators that it starts
 
 
 def configure(seed: int, threads: int) -> None:
@@ -25,4 +33,35 @@ def configure(seed: int, threads: int) -> None:
                 "in which TensorFlow already runs with another number. Start the stage by itself."
             ) from None
     tf.config.experimental.enable_op_determinism()
+    set_seed(seed)
+
+
+def set_seed(seed: int) -> None:
+    """Seeds Python, NumPy and TensorFlow, and all that is built by `seeded` from now on."""
+    global _seed
+    _seed = seed
     keras.utils.set_random_seed(seed)
+
+
+@contextmanager
+def seeded(name: str) -> Iterator[None]:
+    """Makes random numbers depend on the configured seed and a name alone.
+
+    Inside, the generators start from seed and name; afterwards they start from the seed and
+    TRAINING. So the weights of a network, and the noise and dropout of a training after it, are
+    the same whatever was built before. Also a decorator.
+
+    Args:
+        name: of what is built.
+    """
+    keras.utils.set_random_seed(_derived(name))
+    try:
+        yield
+    finally:
+        keras.utils.set_random_seed(_derived(TRAINING))
+
+
+def _derived(name: str) -> int:
+    """A seed of 32 bits for a name."""
+    digest = hashlib.sha256(f"{_seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")

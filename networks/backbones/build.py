@@ -17,6 +17,7 @@ from networks.backbones import applications, cnn, efficientnet_lite
 from networks.backbones.family import Family, too_small
 from networks.blocks import FUSION
 from networks.named_layers import did_you_mean, layer_maps
+from networks.runtime import seeded
 
 # A new family is a file with such a `FAMILY`, and its line here.
 FAMILIES: tuple[Family, ...] = (efficientnet_lite.FAMILY, cnn.FAMILY, applications.FAMILY)
@@ -50,9 +51,10 @@ def build_backbone(
         name: one of `backbone_names()`, or a list of different ones; a list of one is that one.
             Case and underscores do not matter.
         image_size: (height, width) in pixels.
-        weights: `imagenet`; `none` for random ones, which `keras.utils.set_random_seed` decides;
-            or the path of a weights file: `.weights.h5`, `.h5` or `.keras` of the same network
-            without its top, for EfficientNet-Lite also `.pth`. One for all, or one for each.
+        weights: `imagenet`; `none` for random ones, which the configured seed and the network's
+            name decide, whatever was built before; or the path of a weights file:
+            `.weights.h5`, `.h5` or `.keras` of the same network without its top, for
+            EfficientNet-Lite also `.pth`. One for all, or one for each.
         layer: the layer whose maps to give; None takes the last maps before global pooling. With
             several networks None, or one (or None) for each.
         model_name: the model's name. Two backbones inside one model need two names.
@@ -129,7 +131,8 @@ def _build_one(
     family = _family_by_name()[name]
     if family.minimum_size is not None and min(size) < family.minimum_size:
         raise too_small(name, size, family.minimum_size)
-    network = family.build(name, size, weights)
+    with seeded(name):
+        network = family.build(name, size, weights)
     maps = network.output if layer is None else layer_maps(network, layer, "model.layer", name)
     if keras.backend.standardize_dtype(maps.dtype) != "float32":
         maps = keras.layers.Activation("linear", dtype="float32", name="maps_float32")(maps)

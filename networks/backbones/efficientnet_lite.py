@@ -59,7 +59,7 @@ def build_efficientnet_lite(
     Args:
         name: a key of `VARIANTS`.
         image_size: (height, width) in pixels, each at least `MINIMUM_SIZE`.
-        weights: `imagenet`, `none` (random; `keras.utils.set_random_seed` decides them), or the
+        weights: `imagenet`, `none` (random, from Python's global generator), or the
             path of a `.pth` file with the checkpoint's keys.
         include_top: whether to end in probabilities over the 1,000 ImageNet classes.
 

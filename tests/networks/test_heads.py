@@ -8,6 +8,7 @@ from common.errors import StageError
 from common.schema import Head
 from networks import heads
 from networks.attention import ATTENTIONS
+from networks.backbones.build import build_backbone
 from networks.cam import head_activations, heat_map
 from networks.logits import class_scores
 from stages.train.fitting import fit
@@ -113,3 +114,25 @@ def test_a_sigmoid_of_more_than_two_classes_is_refused():
     settings = PLAIN.model_copy(update={"output": "sigmoid"})
     with pytest.raises(StageError, match=r"Expected two classes .* Received: 3 classes"):
         heads.build_head((3, 5, 16), 3, "none", settings)
+
+
+def test_weights_and_dropout_are_the_same_whatever_was_built_before():
+    """A step of training draws noise and dropout, too."""
+    maps, label = maps_of(8)[:, None].astype(np.float16), np.arange(8) % 2
+    settings = TRAIN.model_copy(update={"epochs": 2})
+
+    def train():
+        head = heads.build_head((3, 5, 16), 2, "mha", FULL)
+        before = head.get_weights()
+        batches = batches_of(maps, label)
+        return before, fit(head, settings, batches, batches)
+
+    before, history = train()
+    build_backbone("cnn", (32, 32), "none")
+    again, history_again = train()
+    for left, right in zip(before, again, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert history == history_again
+    kernels = [weight for weight in before if weight.shape == (16, 4, 64)]
+    assert len(kernels) == 3  # of query, key and value
+    assert not np.array_equal(kernels[0], kernels[1])
