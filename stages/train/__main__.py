@@ -38,7 +38,6 @@ def main(argv: list[str] | None = None) -> None:
     data = open_data(args.dataset, args.sampling, args.features)
     train = data.splits["train"]
 
-    # Before the head, so that weights: none draws the same numbers as in the extract stage.
     backbone = build_backbone(
         params.model.backbone,
         train.preprocessing.image_size,

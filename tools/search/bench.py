@@ -1,16 +1,14 @@
 """Data that stays the same from trial to trial: cached maps, labels, today's parameters."""
 
-import random
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
 from common.errors import StageError
 from common.params import Params
-from networks.backbones.build import build_backbone
-from stages.train.data import TrainingData, open_data, read_split_maps
+from networks.maps import read_maps
+from stages.train.data import TrainingData, open_data
 
 
 class Bench(NamedTuple):
@@ -20,14 +18,11 @@ class Bench(NamedTuple):
         params: today's.
         data: train and val; never test.
         maps: float16 (n, views, height, width, channels) by split, memory-mapped.
-        draws: state of Python's random numbers, from which Keras takes all seeds, at the point
-            where the stage train builds its head; None: as right after the seed is set.
     """
 
     params: Params
     data: TrainingData
     maps: dict[str, np.ndarray]
-    draws: tuple | None = None
 
     @property
     def n_classes(self) -> int:
@@ -65,10 +60,5 @@ def open_bench(params: Params, dataset: Path, features: Path, sampling: Path) ->
             "backbone with the settings that were found."
         )
     data = open_data(dataset, sampling, features)
-    size = data.splits["train"].preprocessing.image_size
-    # The backbone takes random numbers before the head does, also where weights are loaded.
-    model = params.model
-    keras.utils.set_random_seed(params.seed)
-    backbone = build_backbone(model.backbone, size, model.weights, model.layer)
-    draws = random.getstate()
-    return Bench(params, data, read_split_maps(data, backbone.output_shape[1:]), draws)
+    maps = {name: read_maps(features / f"{name}.npy", data.splits[name]) for name in data.splits}
+    return Bench(params, data, maps)

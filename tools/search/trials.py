@@ -1,7 +1,6 @@
 """Trials of the search: a head fitted on cached maps, scored, and given up if it lags."""
 
 import math
-import random
 import time
 
 import keras
@@ -59,13 +58,10 @@ class Scorer(keras.callbacks.Callback):
 def try_settings(bench: Bench, trial: optuna.Trial, settings: dict, deadline: float) -> float:
     """Fits a head with the settings; returns the objective of the epoch that training keeps.
 
-    The same numbers are drawn as by the stage train, so that its model has this very score.
+    `build_head` draws the same numbers as in the stage train, whose model then has this very score.
     """
     params = change(bench.params, settings)
     keras.backend.clear_session()
-    keras.utils.set_random_seed(params.seed)
-    if bench.draws is not None:
-        random.setstate(bench.draws)
     batches = head_batches(
         bench.maps, bench.data, params.train.batch_size, params.oversample.method, params.seed
     )
