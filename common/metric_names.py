@@ -37,7 +37,7 @@ METRICS = {
     "brier": Metric("Brier score", "positive", True),
     "ece": Metric("Expected calibration error", "calibration_error", True),
     "n_examples": Metric("Pictures"),
-    "precision": Metric("precision", "share"),
-    "recall": Metric("recall", "share"),
+    "precision": Metric("Precision", "share"),
+    "recall": Metric("Recall", "share"),
     "f1": Metric("F1", "share"),
 }
