@@ -34,19 +34,21 @@ def edited(project: Project, *names: str, text="\n# edited\n", after="") -> Iter
     for file, content in contents.items():
         old = (content or b"").decode()
         assert after in old
-        head, found, tail = old.partition(after) if after else (old, "", "")
+        head, anchor, tail = old.partition(after) if after else (old, "", "")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(head + found + text + tail)
-    yield
-    for file, content in contents.items():
-        if content is None:
-            file.unlink()
-        else:
-            file.write_bytes(content)
+        file.write_text(head + anchor + text + tail)
+    try:
+        yield
+    finally:
+        for file, content in contents.items():
+            if content is None:
+                file.unlink()
+            else:
+                file.write_bytes(content)
 
 
 def files_below(project: Project, folder: str) -> list[str]:
-    """Text files below a folder of the project, relative to the project."""
+    """Files of text or code below a folder of the project, relative to the project."""
     return [
         path.relative_to(project.folder).as_posix()
         for path in sorted((project.folder / folder).rglob("*"))

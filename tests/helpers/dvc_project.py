@@ -31,7 +31,7 @@ class Project:
 
     def call(self, *words: str, fails=False) -> str:
         """Runs a command and returns what it prints; fails where its exit status is unexpected."""
-        done = subprocess.run(
+        process = subprocess.run(
             words,
             cwd=self.folder,
             env=self.environment,
@@ -40,8 +40,8 @@ class Project:
             text=True,
             timeout=600,
         )
-        assert (done.returncode != 0) == fails, done.stdout
-        return done.stdout
+        assert (process.returncode != 0) == fails, process.stdout
+        return process.stdout
 
     def ran(self, output: str) -> list[str]:
         """The stages that ran, by what `dvc repro` printed."""

@@ -27,14 +27,14 @@ def test_its_metadata_are_those_of_the_format(card):
 
 
 def test_its_results_are_the_metrics_of_the_test(card):
-    found = {result.metric_type: result for result in card.data.eval_results}
+    by_type = {result.metric_type: result for result in card.data.eval_results}
     test = METRICS["evaluate"]["test"]
-    assert {name: result.metric_value for name, result in found.items()} == {
+    assert {name: result.metric_value for name, result in by_type.items()} == {
         "accuracy": test["accuracy"],
         "f1": test["f1_macro"],
     }  # the area is undefined, and no 0 stands for it
-    assert found["accuracy"].metric_name == "Accuracy, 95\u00a0% interval 0.812\u00a0–\u00a00.923"
-    assert {result.dataset_split for result in found.values()} == {"test"}
+    assert by_type["accuracy"].metric_name == "Accuracy, 95\u00a0% interval 0.812\u00a0–\u00a00.923"
+    assert {result.dataset_split for result in by_type.values()} == {"test"}
 
 
 def test_people_read_the_same_numbers_and_the_datas_faults(card):
@@ -72,9 +72,9 @@ def test_it_is_the_same_on_every_run(tmp_path, monkeypatch, card):
 def test_without_an_evaluation_there_is_no_index(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report.main(write_inputs(tmp_path, metrics={"clean": METRICS["clean"]}))
-    found = ModelCard.load(tmp_path / "README.md")
-    assert found.data.eval_results is None
-    assert "Wrong labels were not looked for" in found.text
+    card = ModelCard.load(tmp_path / "README.md")
+    assert card.data.eval_results is None
+    assert "Wrong labels were not looked for" in card.text
 
 
 def test_its_code_runs_and_gives_the_models_probabilities(whole_run, tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from stages.train.data import head_batches, open_data, read_split_maps, val_maps
 
 @pytest.fixture(scope="module")
 def data(whole_run):
-    return open_data(*map(whole_run.path, ("dataset", "sampling.parquet", "features")))
+    return open_data(*map(whole_run.path, ("dataset", "sampling/train.parquet", "features")))
 
 
 def test_train_is_sampled_and_each_row_of_val_comes_once(data):
