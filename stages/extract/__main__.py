@@ -12,9 +12,10 @@ from common.tables.dataset import SPLITS, Dataset
 from common.values import as_list
 from networks.augment import build_augmenter
 from networks.backbones.build import build_backbone
-from networks.maps import caches_maps, write_maps
+from networks.maps import caches_maps
 from networks.runtime import configure
 from stages.extract.advice import EQUAL_MAPS, idle_settings, maps_are_equal
+from stages.extract.maps import write_maps
 from stages.extract.summary import closing_line, metrics
 
 NO_MAPS_FILE = "no_maps.txt"

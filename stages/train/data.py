@@ -10,8 +10,9 @@ import numpy as np
 from common.errors import StageError
 from common.tables.dataset import Dataset
 from common.tables.sampling import Sampling, read_sampling
-from networks.maps import MapBatches, cached_maps, map_batches, read_maps
+from networks.maps import cached_maps, read_maps
 from networks.pixels import fresh_maps
+from stages.train.map_batches import MapBatches, map_batches
 from stages.train.smote import find_mixtures
 
 SPLITS = ("train", "val")  # never test

@@ -8,10 +8,10 @@ import keras
 from common.schema import Augment, Model, Train
 from networks.augment import build_augmenter, build_mixer
 from networks.maps import pretrained
-from networks.pixels import pixel_batches
 from stages.train.data import TrainingData, head_batches, read_split_maps
 from stages.train.fitting import fit
 from stages.train.live import LiveLog
+from stages.train.pixel_batches import pixel_batches
 from stages.train.tuning import TunedNetwork, tune
 
 WARMUP_EPOCHS = 20  # where train.warmup_epochs is null

@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from common.images import encode_png
+from common.tables.dataset import Dataset, Preprocessing, write_dataset
+
 COLOURS = {"cat": "red", "dog": "blue", "owl": "green"}  # tints by class, so that one can learn
 
 
@@ -41,3 +44,19 @@ def write_images(folder: Path, counts: dict[str, int], start=0) -> Path:
             image = make_image([start, number, index], colour=colour)
             (folder / label / f"{index:03d}.png").write_bytes(image_bytes(image))
     return folder
+
+
+def write_numbered_images(folder: Path, n: int, side: int) -> Dataset:
+    """A dataset in row groups of four; all pixels of image i are i, its label is i % 2."""
+    rows = [
+        {
+            "png": encode_png(Image.fromarray(np.full((side, side, 3), i, np.uint8))),
+            "path": f"{i}.png",
+            "image_id": f"{i:016x}",
+            "label": i % 2,
+            "group": i,
+        }
+        for i in range(n)
+    ]
+    write_dataset(folder, ["even", "odd"], Preprocessing((side, side), "stretch", 10**6), rows, 4)
+    return Dataset(folder)

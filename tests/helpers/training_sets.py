@@ -4,7 +4,7 @@ import numpy as np
 
 from common.schema import Head, Train
 from common.tables.sampling import Sampling
-from networks.maps import MapBatches
+from stages.train.map_batches import MapBatches
 
 PLAIN = Head(
     noise=0.0,

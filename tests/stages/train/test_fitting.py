@@ -6,9 +6,10 @@ from sklearn.metrics import f1_score
 
 from common.errors import StageError
 from networks import heads
-from networks.maps import MapBatches, predict
+from networks.maps import predict
 from networks.runtime import configure
 from stages.train.fitting import fit
+from stages.train.map_batches import MapBatches
 from stages.train.monitors import best_epoch
 from tests.helpers.training_sets import PLAIN, TRAIN, batches_of, sampling_of, separable
 

@@ -8,7 +8,7 @@ from imblearn.over_sampling import SMOTE
 from common.errors import StageError
 from common.params import read_params
 from common.tables.sampling import Sampling, read_sampling
-from networks.maps import MapBatches
+from stages.train.map_batches import MapBatches
 from stages.train.smote import find_mixtures
 
 

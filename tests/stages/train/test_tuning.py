@@ -11,10 +11,13 @@ from networks.backbones.build import build_backbone
 from networks.blocks import set_trainable
 from networks.classifier import compose
 from networks.heads import build_head
-from networks.maps import MapBatches, predict, read_maps, write_maps
-from networks.pixels import pixel_batches, predict_pixels
+from networks.maps import predict, read_maps
+from networks.pixels import predict_pixels
 from networks.runtime import configure
+from stages.extract.maps import write_maps
 from stages.train.fitting import fit
+from stages.train.map_batches import MapBatches
+from stages.train.pixel_batches import pixel_batches
 from stages.train.tuning import TunedNetwork, depth_factors, join_histories, tune
 from tests.helpers.images import COLOURS, make_image
 from tests.helpers.pipeline import PREPROCESSING

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from common.tables.sampling import Sampling
-from networks.maps import MapBatches
+from stages.train.map_batches import MapBatches
 from tests.helpers.training_sets import sampling_of
 
 
