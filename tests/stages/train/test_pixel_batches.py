@@ -1,4 +1,4 @@
-"""Images in any order, batches of an epoch, and predictions from pixels."""
+"""Batches of decoded images, in any order and as an epoch."""
 
 import keras
 import numpy as np
