@@ -32,8 +32,11 @@ def parse_paths(
         *names: flag names, in the order shown by --help.
         optional: further names, whose flags may be left out and are None then.
     """
+    stage = timing.stage_name()
     parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m stages.{stage}" if stage else None,
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for name in names:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")

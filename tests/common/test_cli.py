@@ -1,9 +1,12 @@
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from common import cli
 from common.errors import StageError
+from tests.helpers.pipeline import ROOT
 
 
 def test_an_error_meant_for_people_has_no_traceback_and_fails(capsys):
@@ -52,3 +55,9 @@ def test_parallel_map_raises_what_an_item_raises():
     with pytest.raises(StageError, match="item 7"):
         list(results)
     assert threading.active_count() < 50
+
+
+def test_the_help_of_a_stage_names_its_command():
+    command = [sys.executable, "-m", "stages.ensemble", "--help"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("usage: python -m stages.ensemble [-h] --predictions PATH")
