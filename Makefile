@@ -21,10 +21,10 @@ repro: install  ## the pipeline: runs the stages whose inputs have changed
 
 # SET="model.weights=none train.epochs=1" wins over a recipe's own settings.
 recipe: install  ## one recipe in the workspace: NAME=vgg16_attention, optionally SET="..."
-	@python -m recipes $(NAME) --set $(SET)
+	@python -m tools.recipes $(NAME) --set $(SET)
 
 recipes: install  ## all recipes as queued experiments, and a table; optionally SET="..."
-	@python -m recipes --all --set $(SET)
+	@python -m tools.recipes --all --set $(SET)
 
 MINUTES := 5
 search: install  ## better settings of the head, as an experiment; MINUTES=5

@@ -1,1 +1,1 @@
-"""A trained model in use: from Python, on the command line, over HTTP, in other formats."""
+"""Uses of a trained model: from Python, on the command line, over HTTP, in other formats."""

@@ -1,19 +1,27 @@
-"""models/decision.json: from which probability on to answer, and with what."""
+"""Decision rule of a model: threshold and abstention, read from models/decision.json."""
 
 from pathlib import Path
 
-from stages.common.errors import StageError
-from stages.common.files import read_json
+from common.errors import StageError
+from common.files import read_json
 
 DECISION_FILE = "decision.json"
-_AGAIN = "Write it again with `dvc repro evaluate`."
+_REWRITE = "Write it again with `dvc repro evaluate`."
 
 
 def read_decision(path: Path, class_names: list[str]) -> dict:
-    """decision.json, checked against the model.
+    """Reads decision.json and checks it against the model.
+
+    Args:
+        path: of decision.json.
+        class_names: the model's.
+
+    Returns:
+        classes; positive and threshold (null unless there are two classes); abstain_below (null
+        where the model never abstains); and what else evaluate has written.
 
     Raises:
-        StageError: it is missing, damaged or of another model.
+        StageError: it is missing, damaged or belongs to another model.
     """
     if not path.is_file():
         raise StageError(
@@ -21,36 +29,36 @@ def read_decision(path: Path, class_names: list[str]) -> dict:
             "file. `dvc repro evaluate` writes it; `dvc checkout` brings it back."
         )
     try:
-        found = read_json(path)
-        missing = {"classes", "positive", "threshold", "abstain_below"} - found.keys()
+        rule = read_json(path)
+        missing = {"classes", "positive", "threshold", "abstain_below"} - rule.keys()
     except (ValueError, AttributeError) as error:
-        raise StageError(f"Expected JSON in {path}. Received: {error}. {_AGAIN}") from None
+        raise StageError(f"Expected JSON in {path}. Received: {error}. {_REWRITE}") from None
     if missing:
-        raise StageError(f"Expected {', '.join(sorted(missing))} in {path}. {_AGAIN}")
-    if found["classes"] != class_names:
+        raise StageError(f"Expected {', '.join(sorted(missing))} in {path}. {_REWRITE}")
+    if rule["classes"] != class_names:
         raise StageError(
-            f"Expected {path} to be of the model's classes {', '.join(class_names)}. Received: "
-            f"{', '.join(map(str, found['classes']))}. {_AGAIN}"
+            f"Expected {path} to have the model's classes {', '.join(class_names)}. Received: "
+            f"{', '.join(map(str, rule['classes']))}. {_REWRITE}"
         )
-    return found
+    return rule
 
 
-def decide(probabilities: dict[str, float], rules: dict) -> str | None:
+def decide(probabilities: dict[str, float], rule: dict) -> str | None:
     """The class to act on.
 
     Args:
         probabilities: class name to probability.
-        rules: from `read_decision`.
+        rule: from `read_decision`.
 
     Returns:
-        None where the likeliest class is less likely than abstain_below. Else the likeliest, or,
-        where two classes have a threshold: the positive one from it on, the other one below.
+        None where the largest probability is below abstain_below. Otherwise the likeliest class;
+        with a positive class, that one if its probability reaches the threshold, else the other.
     """
     likeliest = max(probabilities, key=probabilities.get)
-    least, positive = rules["abstain_below"], rules["positive"]
-    if least is not None and probabilities[likeliest] < least:
+    abstain_below, positive = rule["abstain_below"], rule["positive"]
+    if abstain_below is not None and probabilities[likeliest] < abstain_below:
         return None
     if positive is None:
         return likeliest
-    (other,) = (name for name in probabilities if name != positive)
-    return positive if probabilities[positive] >= rules["threshold"] else other
+    (negative,) = (name for name in probabilities if name != positive)
+    return positive if probabilities[positive] >= rule["threshold"] else negative

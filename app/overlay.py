@@ -1,21 +1,21 @@
-"""Heat maps brought from the model's view to the whole picture, and laid over it."""
+"""Heat map overlays: from the model's view to the whole image, as a blend or as a layer."""
 
 import numpy as np
 from PIL import Image
 
-from stages.common.heat import coloured, overlay
+from common.heat import coloured, overlay
 
 
 def whole_heat(
     heat: np.ndarray, size: tuple[int, int], image_size: tuple[int, int], how: str
 ) -> np.ndarray:
-    """A heat map of the model's view as one of the whole picture.
+    """Maps a heat map of the model's view to the whole image.
 
     Args:
-        heat: float (h, w) in [0, 1], of what the model saw.
-        size: (height, width) in px that the result shall have, of the whole picture's aspect.
+        heat: float (h, w) in [0, 1], of the model's view.
+        size: (height, width) in px of the result, with the whole image's aspect.
         image_size: (height, width) in px of the model's view.
-        how: as in `images.resize`: stretch shows the whole picture; crop its centre, so that the
+        how: as in `images.resize`: stretch shows the whole image; crop its centre, so that the
             rest has no heat; pad has margins, which are cut off.
 
     Returns:
@@ -27,41 +27,40 @@ def whole_heat(
         scale_x = scale_y = max(scale_x, scale_y)
     elif how == "pad":
         scale_x = scale_y = min(scale_x, scale_y)
-    # The rectangle of the whole picture in px of the view, centred there as `resize` does it.
+    # The rectangle of the whole image in px of the view, centred there as `resize` centres it.
     x, y = width * scale_x, height * scale_y
     box = (image_size[1] - x) / 2, (image_size[0] - y) / 2
     grey = Image.fromarray(np.ascontiguousarray(heat, np.float32))
     view = grey.resize(image_size[::-1], Image.Resampling.BICUBIC)
-    found = view.transform(
+    whole = view.transform(
         (width, height),
         Image.Transform.EXTENT,
         (box[0], box[1], box[0] + x, box[1] + y),
         Image.Resampling.BILINEAR,
         fillcolor=0,
     )
-    return np.clip(np.asarray(found), 0, 1)
+    return np.clip(np.asarray(whole), 0, 1)
 
 
-def laid_over(picture: Image.Image, heat: np.ndarray, opacity: float = 0.6) -> Image.Image:
-    """The picture with its heat over it.
+def blend(image: Image.Image, heat: np.ndarray, opacity: float = 0.6) -> Image.Image:
+    """The image with its heat map over it.
 
     Args:
-        picture: RGB.
-        heat: float (height, width) in [0, 1], of the picture's size.
-        opacity: of the heat where it is 1.
+        image: RGB.
+        heat: float (height, width) in [0, 1], of the image's size.
+        opacity: of the heat map where the heat is 1.
     """
-    return Image.fromarray(overlay(np.asarray(picture), heat, opacity))
+    return Image.fromarray(overlay(np.asarray(image), heat, opacity))
 
 
 def layer(heat: np.ndarray) -> Image.Image:
-    """The heat alone, to be laid over the picture by somebody else (a web page).
+    """The heat map alone, for a web page that lays it over the image itself.
 
     Args:
         heat: float (height, width) in [0, 1].
 
     Returns:
-        RGBA in the colours of `laid_over`: transparent where there is no heat, opaque where it
-        is 1.
+        RGBA in the colours of `blend`: transparent where the heat is 0, opaque where it is 1.
     """
     alpha = np.rint(255 * np.sqrt(heat)).astype(np.uint8)  # the curve of heat.overlay
     return Image.fromarray(np.dstack([coloured(heat, heat.shape), alpha]))

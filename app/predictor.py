@@ -1,11 +1,11 @@
-"""The trained model, ready to be asked: the one way that the programs of app/ load and use it.
+"""Predictor: the trained model, opened; the one way in which app/ loads and asks it.
 
     predictor = Predictor("models")
     answer = predictor.predict(["a.jpg"])[0]
     answer.decision, answer.probabilities["other"]
 
-Pictures come in through the pipeline's decode-and-resize path (stages/common/images.py), so a file
-gets the probabilities here that it would get there.
+Images pass through the pipeline's own decoding and resizing (common/images.py), so a file gets the
+probabilities that the pipeline would give it.
 """
 
 import dataclasses
@@ -17,46 +17,33 @@ import numpy as np
 from PIL import Image
 
 from app.decision import DECISION_FILE, decide, read_decision
-from stages.common import cli
-from stages.common.files import read_json
-from stages.common.images import ImageError, decode, resize, to_rgb
-from stages.nn.cam import heat_map, map_viewer
-from stages.nn.classifier import CARD_FILE, load_classifier
-from stages.nn.forward import as_function, compute_in_bfloat16
+from app.precision import PRECISIONS
+from common import cli
+from common.files import read_json
+from common.images import ImageError, Prepared, prepare, resize, to_rgb
+from networks.cam import head_activations, heat_map
+from networks.classifier import CARD_FILE, load_classifier
+from networks.forward import compute_in_bfloat16, constant_inference
 
 MODEL_FOLDER = "classifier"
-PRECISIONS = ("float32", "bfloat16")
 SURE = 0.99  # with bfloat16, the least probability that is not computed again in float32
 HEAT_METHOD = "gradcam"  # the only one of cam.METHODS that beat a random map on every set measured
 
-Picture = str | Path | bytes | Image.Image | np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """A picture as the model takes it.
-
-    Attributes:
-        pixels: uint8 (height, width, 3), RGB, of the model's size.
-        aspect: width / height of the whole picture, upright.
-    """
-
-    pixels: np.ndarray
-    aspect: float
+Source = str | Path | bytes | Image.Image | np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What the model says of a picture.
+    """The model's prediction for an image.
 
     Attributes:
         probabilities: class name to probability, in the model's order; they add up to 1.
         likeliest: the class of the largest probability.
         decision: the class to act on: of two classes the positive one from its threshold on, of
             more the likeliest. None where the model abstains.
-        abstained: whether the likeliest class is less likely than what an answer needs.
-        heat_map: float32 (h, w) in [0, 1], of the model's view of the picture: where it saw what
-            speaks for the likeliest class. None unless asked for.
+        abstained: whether the largest probability is below decision.json's abstain_below.
+        heat_map: float32 (h, w) in [0, 1], of the model's view of the image: the evidence for
+            the likeliest class. None unless requested.
     """
 
     probabilities: dict[str, float]
@@ -72,14 +59,15 @@ class Prediction:
 
 
 class Predictor:
-    """A model folder, opened.
+    """An opened model folder.
 
     Attributes:
         class_names: in the order of the probabilities.
-        image_size: (height, width) in px, what the model takes.
-        resize: how pictures are brought to that size: stretch, crop or pad.
+        image_size: (height, width) in px, of the model's input.
+        resize: how images are resized to it: stretch, crop or pad.
         max_pixels: limit on the width x height of files.
-        card: classifier.json: settings of the training, checksum.
+        batch_size: images per step, at most.
+        card: classifier.json: training settings, checksum.
         decision: decision.json: positive, threshold, rule, abstain_below, abstain_target.
         calibrated: whether a temperature was fitted and is part of the model.
     """
@@ -89,15 +77,15 @@ class Predictor:
 
         Args:
             model_dir: the folder with classifier/ and decision.json.
-            precision: "float32"; or "bfloat16", which processors with instructions for it do
-                faster with large backbones. Pictures whose likeliest class is then less likely
-                than SURE are asked about again in float32, so that no probability is off by more
-                than about 0.01 and none near a threshold at all.
-            batch_size: pictures per step, at most.
+            precision: one of PRECISIONS. "bfloat16" is faster with large backbones on processors
+                with instructions for it. Images whose largest probability is then below SURE are
+                computed again in float32, so that no probability is off by more than about 0.01,
+                and none near a threshold is off at all.
+            batch_size: images per step, at most.
 
         Raises:
             StageError: files are missing or damaged, or do not belong together.
-            ValueError: no such precision, or no positive batch size.
+            ValueError: unknown precision, or a batch size below 1.
         """
         if precision not in PRECISIONS:
             raise ValueError(f"Expected precision to be one of {PRECISIONS}. Got: {precision!r}")
@@ -109,107 +97,102 @@ class Predictor:
         self.image_size, self.resize = classifier.image_size, classifier.resize
         self.max_pixels, self.batch_size = classifier.max_pixels, batch_size
         self.card = read_json(folder / CARD_FILE)
-        self.calibrated = self.card.get("temperature", 1) != 1  # cards before it had none
+        self.calibrated = self.card.get("temperature", 1) != 1  # old cards have no temperature
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
-        self._look = map_viewer(classifier.head)
-        self._exact = as_function(classifier)
+        self._activations = head_activations(classifier.head)
+        self._exact = constant_inference(classifier.backbone, classifier.head)
         self._fast = None
         if precision == "bfloat16":
-            again = load_classifier(folder)
-            compute_in_bfloat16(again.backbone)
-            self._fast = as_function(again)
+            rounded = load_classifier(folder)
+            compute_in_bfloat16(rounded.backbone)
+            self._fast = constant_inference(rounded.backbone, rounded.head)
 
-    def prepare(self, picture: Picture) -> Prepared:
-        """Decodes and resizes a picture.
+    def prepare(self, image: Source) -> Prepared:
+        """Decodes and resizes an image.
 
         Args:
-            picture: a file's path or its bytes; or a PIL picture; or an array (height, width, 3)
+            image: a file's path or its bytes; or a PIL image; or an array (height, width, 3)
                 or (height, width), uint8 or float, in [0, 255].
 
         Raises:
-            ImageError: the bytes give no usable picture.
+            ImageError: the bytes give no usable image.
             OSError: the file cannot be read.
-            ValueError, TypeError: no such array, no such thing.
+            ValueError: the array's shape, dtype or range is another.
+            TypeError: `image` is of another type.
         """
-        if isinstance(picture, str | Path):
-            picture = Path(picture).read_bytes()
-        if isinstance(picture, bytes | bytearray | memoryview):
-            decoded = decode(bytes(picture), self.max_pixels, self.image_size)
-            image, box = decoded.image, decoded.box
-        else:
-            image = _as_image(picture)
-            box = (0.0, 0.0, float(image.width), float(image.height))
-        pixels = np.asarray(resize(image, self.image_size, self.resize, box))
-        return Prepared(pixels, (box[2] - box[0]) / (box[3] - box[1]))
+        if isinstance(image, str | Path):
+            image = Path(image).read_bytes()
+        if isinstance(image, bytes | bytearray | memoryview):
+            return prepare(bytes(image), self.image_size, self.resize, self.max_pixels)
+        image = _as_image(image)
+        pixels = np.asarray(resize(image, self.image_size, self.resize))
+        return Prepared(pixels, image.width / image.height)
 
     def ask(self, pixels: np.ndarray, heat_maps: bool | Sequence[bool] = False) -> list[Prediction]:
-        """Predictions of pictures that are prepared.
+        """Predictions of prepared images.
 
         Args:
             pixels: uint8 (n, height, width, 3), of the model's size; any n.
-            heat_maps: whether to make them: for all, or for each picture.
+            heat_maps: whether to make heat maps: for all, or for each image.
         """
-        wanted = np.broadcast_to(np.asarray(heat_maps, bool), len(pixels))
-        found = []
+        with_heat = np.broadcast_to(np.asarray(heat_maps, bool), len(pixels))
+        predictions = []
         for start in range(0, len(pixels), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            maps, probabilities = self._run(np.asarray(pixels[part], np.uint8))
-            heats = self._heats(maps, probabilities, wanted[part])
-            found += map(self.judge, probabilities, heats)
-        return found
+            batch = slice(start, start + self.batch_size)
+            maps, probabilities = self._forward(np.asarray(pixels[batch], np.uint8))
+            heats = self._heats(maps, probabilities, with_heat[batch])
+            predictions += map(self._prediction, probabilities, heats)
+        return predictions
 
-    def predict(self, pictures: Iterable[Picture], heat_maps: bool = False) -> list[Prediction]:
-        """Predictions of pictures of any kind that `prepare` takes, in order.
+    def predict(self, images: Iterable[Source], heat_maps: bool = False) -> list[Prediction]:
+        """Predictions of images of any kind that `prepare` takes, in order.
 
         Raises:
-            ImageError, OSError, ValueError, TypeError: of the first picture that cannot be used;
-                `stream` goes on instead.
+            ImageError, OSError, ValueError, TypeError: for the first image that cannot be used;
+                `stream` continues instead.
         """
-        answers = []
-        for _, answer in self.stream(pictures, heat_maps):
-            if isinstance(answer, Exception):
-                raise answer
-            answers.append(answer)
-        return answers
+        predictions = []
+        for _, result in self.stream(images, heat_maps):
+            if isinstance(result, Exception):
+                raise result
+            predictions.append(result)
+        return predictions
 
     def stream(
-        self, pictures: Iterable[Picture], heat_maps: bool = False
-    ) -> Iterator[tuple[Picture, Prediction | ImageError | OSError | ValueError | TypeError]]:
-        """Yields each picture with its prediction, or with the reason why there is none.
+        self, images: Iterable[Source], heat_maps: bool = False
+    ) -> Iterator[tuple[Source, Prediction | ImageError | OSError | ValueError | TypeError]]:
+        """Yields each image with its prediction, or with the exception that preparing it raised.
 
-        In order, decoded by several threads, a batch at a time: however many there are, no more
-        than some batches are in memory. `pictures` may be a generator.
+        In order, decoded by several threads, a batch at a time: no more than a few batches are
+        ever in memory. `images` may be a generator.
         """
-        prepared = cli.parallel_map(self._try, pictures)
-        while batch := list(islice(prepared, self.batch_size)):
-            usable = [each.pixels for _, each in batch if isinstance(each, Prepared)]
-            answers = iter(self.ask(np.stack(usable), heat_maps) if usable else ())
-            for picture, each in batch:
-                yield picture, next(answers) if isinstance(each, Prepared) else each
+        attempts = cli.parallel_map(self._try_to_prepare, images)
+        while batch := list(islice(attempts, self.batch_size)):
+            usable = [result.pixels for _, result in batch if isinstance(result, Prepared)]
+            predictions = iter(self.ask(np.stack(usable), heat_maps) if usable else ())
+            for image, result in batch:
+                yield image, next(predictions) if isinstance(result, Prepared) else result
 
-    def judge(self, probabilities: np.ndarray, heat_map: np.ndarray | None = None) -> Prediction:
-        """Applies threshold and abstention.
+    def warm_up(self) -> None:
+        """Predicts blank images once, alone and as a batch: the first calls are slow."""
+        for count in (1, self.batch_size):
+            self.ask(np.zeros((count, *self.image_size, 3), np.uint8), heat_maps=True)
 
-        Args:
-            probabilities: float (n_classes,).
-            heat_map: handed on.
-        """
+    def _prediction(
+        self, probabilities: np.ndarray, heat_map: np.ndarray | None = None
+    ) -> Prediction:
+        """Applies threshold and abstention to probabilities, float (n_classes,)."""
         named = dict(zip(self.class_names, map(float, probabilities), strict=True))
         decision = decide(named, self.decision)
         return Prediction(named, max(named, key=named.get), decision, decision is None, heat_map)
 
-    def warm_up(self) -> None:
-        """Answers blank pictures once, alone and as a batch, so that no user waits for it."""
-        for count in (1, self.batch_size):
-            self.ask(np.zeros((count, *self.image_size, 3), np.uint8), heat_maps=True)
-
-    def _try(self, picture: Picture) -> tuple[Picture, Prepared | Exception]:
+    def _try_to_prepare(self, image: Source) -> tuple[Source, Prepared | Exception]:
         try:
-            return picture, self.prepare(picture)
+            return image, self.prepare(image)
         except (ImageError, OSError, ValueError, TypeError) as error:
-            return picture, error
+            return image, error
 
-    def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _forward(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maps, float32 (n, h, w, channels), and probabilities, float64 (n, n_classes)."""
         maps, probabilities = (self._fast or self._exact)(pixels)
         if self._fast:
@@ -219,36 +202,36 @@ class Predictor:
         return maps, probabilities
 
     def _heats(
-        self, maps: np.ndarray, probabilities: np.ndarray, wanted: np.ndarray
+        self, maps: np.ndarray, probabilities: np.ndarray, with_heat: np.ndarray
     ) -> Iterable[np.ndarray | None]:
-        heats: list[np.ndarray | None] = [None] * len(wanted)
-        rows = np.flatnonzero(wanted)
+        heats: list[np.ndarray | None] = [None] * len(with_heat)
+        rows = np.flatnonzero(with_heat)
         if len(rows):
-            seen = self._look(maps[rows], probabilities[rows].argmax(axis=1))
-            for row, heat in zip(rows, heat_map(HEAT_METHOD, seen), strict=True):
+            views = self._activations(maps[rows], probabilities[rows].argmax(axis=1))
+            for row, heat in zip(rows, heat_map(HEAT_METHOD, views), strict=True):
                 heats[row] = heat
         return heats
 
 
-def _as_image(picture: Image.Image | np.ndarray) -> Image.Image:
-    if isinstance(picture, Image.Image):
-        return to_rgb(picture)
-    if not isinstance(picture, np.ndarray):
+def _as_image(image: Image.Image | np.ndarray) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    if not isinstance(image, np.ndarray):
         raise TypeError(
-            "Expected a path, bytes, a PIL picture or a NumPy array. Received: "
-            f"{type(picture).__name__}"
+            "Expected a path, bytes, a PIL image or a NumPy array. Received: "
+            f"{type(image).__name__}"
         )
-    colours = picture.ndim == 3 and picture.shape[2] == 3
-    if not (colours or picture.ndim == 2) or picture.dtype.kind not in "uif" or not picture.size:
+    colours = image.ndim == 3 and image.shape[2] == 3
+    if not (colours or image.ndim == 2) or image.dtype.kind not in "uif" or not image.size:
         raise ValueError(
             "Expected an array (height, width, 3) or (height, width) of numbers in [0, 255]. "
-            f"Received: shape {picture.shape}, {picture.dtype}"
+            f"Received: shape {image.shape}, {image.dtype}"
         )
-    low, high = picture.min(), picture.max()
+    low, high = image.min(), image.max()
     if not (low >= 0 and high <= 255):
         raise ValueError(f"Expected values in [0, 255]. Received: {low:g} to {high:g}")
-    if picture.dtype.kind == "f" and 0 < high <= 1:
+    if image.dtype.kind == "f" and 0 < high <= 1:
         raise ValueError(
             f"Expected values in [0, 255]. Received: {low:g} to {high:g}; multiply by 255"
         )
-    return Image.fromarray(np.rint(picture).astype(np.uint8)).convert("RGB")
+    return Image.fromarray(np.rint(image).astype(np.uint8)).convert("RGB")

@@ -1,11 +1,14 @@
-"""JPEGs decoded at a fraction of their size against full decoding: time and pixels.
+"""Reduced decoding of JPEGs against full decoding: time and pixels.
 
     python -m benchmarks.decode FOLDER [--side 224] [--resize stretch] [--enlarge 1]
 
-Both ways, from bytes to the resized picture, take turns on every JPEG under FOLDER that is large
-enough to be reduced. Measured: three phone photographs of 3024 px to 224 px 5.3 times as fast,
-mean difference 0.15 levels of 255; 573 scraped ones of up to 500 px to 64 px 2.1 times as fast,
-mean 0.26 (0.98 in the worst picture), 99.9 % of all values within 2.5.
+Reduced: the decoder gives the image at a half, a quarter or an eighth of its size, as
+`images.load_pixels` asks it to. Both ways, from bytes to the resized image, take turns on every
+JPEG under FOLDER that is large enough to be reduced.
+
+Measured: three phone photographs of 3024 px to 224 px 5.3 times as fast, mean difference 0.15
+levels of 255; 573 scraped ones of up to 500 px to 64 px 2.1 times as fast, mean 0.26 (0.98 in the
+worst image), 99.9 % of all values within 2.5.
 """
 
 import argparse
@@ -16,15 +19,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.common import images
-from stages.common.cli import progress, run
-from stages.common.errors import StageError
+from common import images
+from common.cli import progress, run
+from common.errors import StageError
 
 MAX_PIXELS = 178_956_970
 
 
 def enlarged(data: bytes, factor: int) -> bytes:
-    """The picture `factor` times as wide and high, as a JPEG of quality 90."""
+    """The image `factor` times as wide and high, as a JPEG of quality 90."""
     image = images.decode(data, MAX_PIXELS).image
     stream = io.BytesIO()
     size = (image.width * factor, image.height * factor)
@@ -33,7 +36,7 @@ def enlarged(data: bytes, factor: int) -> bytes:
 
 
 def compare(data: bytes, side: int, how: str, rounds: int = 3) -> dict[str, float]:
-    """Fastest of `rounds` of both ways in seconds, and the pixels' differences in levels."""
+    """Fastest of `rounds` in seconds, full and reduced, and the pixels' differences in levels."""
     seconds = {"full": [], "reduced": []}
     for _ in range(rounds):
         start = time.perf_counter()
@@ -56,37 +59,37 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--side", type=int, default=224, help="px, of the square resized to")
     parser.add_argument("--resize", choices=("stretch", "crop", "pad"), default="stretch")
-    parser.add_argument("--enlarge", type=int, default=1, help="times, before the comparison")
-    parser.add_argument("--limit", type=int, default=200, help="pictures at most")
+    parser.add_argument("--enlarge", type=int, default=1, help="factor for width and height first")
+    parser.add_argument("--limit", type=int, default=200, help="images at most")
     options = parser.parse_args(argv)
-    found, too_small = [], 0
+    rows, too_small = [], 0
     files = sorted(path for path in options.folder.rglob("*") if path.is_file())
-    for path in progress(files, "pictures"):
+    for path in progress(files, "decoding"):
         data = path.read_bytes()
         try:
             decoded = images.decode(data, MAX_PIXELS)
         except images.ImageError:
             continue
-        if decoded.format != "JPEG" or len(found) == options.limit:
+        if decoded.format != "JPEG" or len(rows) == options.limit:
             continue
         if min(decoded.image.size) * options.enlarge < 2 * images.OVERSIZE * options.side:
             too_small += 1
             continue
         data = enlarged(data, options.enlarge) if options.enlarge > 1 else data
-        found.append(compare(data, options.side, options.resize))
-    if not found:
+        rows.append(compare(data, options.side, options.resize))
+    if not rows:
         raise StageError(
             f"Expected JPEGs of at least {2 * images.OVERSIZE * options.side} px under "
             f"{options.folder}. Received: none ({too_small} smaller). Lower --side."
         )
-    full, reduced = (sum(row[name] for row in found) for name in ("full", "reduced"))
-    means = [row["mean"] for row in found]
+    full, reduced = (sum(row[name] for row in rows) for name in ("full", "reduced"))
+    means = [row["mean"] for row in rows]
     print(
-        f"{len(found)} JPEGs to {options.side} px, {options.resize}: full {full:.2f} s, reduced "
+        f"{len(rows)} JPEGs to {options.side} px, {options.resize}: full {full:.2f} s, reduced "
         f"{reduced:.2f} s, ratio {full / reduced:.2f}; difference in levels of 255: mean "
-        f"{np.mean(means):.3f} (worst picture {max(means):.3f}), 99.9 % of values within "
-        f"{np.mean([row['99.9 %'] for row in found]):.1f}, largest "
-        f"{max(row['largest'] for row in found):.0f}; {too_small} smaller ones left out"
+        f"{np.mean(means):.3f} (worst image {max(means):.3f}), 99.9 % of values within "
+        f"{np.mean([row['99.9 %'] for row in rows]):.1f}, largest "
+        f"{max(row['largest'] for row in rows):.0f}; {too_small} smaller ones left out"
     )
 
 

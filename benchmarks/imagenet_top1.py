@@ -1,4 +1,4 @@
-"""Top-1 and top-5 of an EfficientNet-Lite on ImageNet pictures whose class is known by name.
+"""Top-1 and top-5 accuracy of an EfficientNet-Lite on ImageNet images named by class.
 
 Shows that a backbone's weights were read right: a wrong padding, stride or channel order costs
 points here long before it shows on a task of one's own.
@@ -21,9 +21,10 @@ import keras
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from stages.common.cli import progress, run
-from stages.common.errors import StageError
-from stages.nn.efficientnet_lite import N_CLASSES, VARIANTS, build_efficientnet_lite
+from common.cli import progress, run
+from common.errors import StageError
+from networks.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite
+from networks.backbones.efficientnet_lite_network import N_CLASSES
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -35,33 +36,33 @@ CLASSES_URL = (
 CLASSES_MD5 = "c2c37ea517e94d9795004a39431a14cb"
 
 
-def find_pictures(folder: Path) -> list[tuple[Path, str]]:
-    """Every picture with the name of its class: its folder's, or the id its file begins with.
+def find_images(folder: Path) -> list[tuple[Path, str]]:
+    """Every image with the name of its class: its folder's, or the id its file begins with.
 
     Raises:
-        StageError: no folder, no pictures, or a picture without a class.
+        StageError: no folder, no images, or an image without a class.
     """
     if not folder.is_dir():
-        raise StageError(f"Expected a folder of ImageNet pictures. Received: no folder {folder}.")
-    pictures = []
+        raise StageError(f"Expected a folder of ImageNet images. Received: no folder {folder}.")
+    images = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         prefix = WORDNET_ID.match(path.name)
         if path.parent != folder:
-            pictures.append((path, path.relative_to(folder).parts[-2]))
+            images.append((path, path.relative_to(folder).parts[-2]))
         elif prefix:
-            pictures.append((path, prefix.group()))
+            images.append((path, prefix.group()))
         else:
             raise StageError(
                 f"Expected the class of {path} in its name (n01440764_tench.JPEG) or in that of "
-                "its folder. Received: neither. Sort the pictures into one folder per class."
+                "its folder. Received: neither. Sort the images into one folder per class."
             )
-    if not pictures:
+    if not images:
         raise StageError(
-            f"Expected pictures ({', '.join(sorted(SUFFIXES))}) under {folder}. Received: none."
+            f"Expected images ({', '.join(sorted(SUFFIXES))}) under {folder}. Received: none."
         )
-    return pictures
+    return images
 
 
 def class_numbers(names: set[str], classes: Path | None) -> dict[str, int]:
@@ -141,14 +142,18 @@ def download_classes() -> Path:
         ) from error
 
 
-def read_picture(path: Path, side: int) -> np.ndarray:
-    """Short side to side / 0.875, bicubic; then the centre. uint8 RGB `(side, side, 3)`."""
+def read_image(path: Path, side: int) -> np.ndarray:
+    """Resizes the short side to side / CROP, bicubic, and cuts out the centre.
+
+    Returns:
+        uint8 (side, side, 3), RGB.
+    """
     try:
         with Image.open(path, formats=FORMATS) as opened:
             image = opened.convert("RGB")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
         raise StageError(
-            f"Expected a picture ({', '.join(FORMATS)}) at {path}. Received: {error}. Remove it."
+            f"Expected an image ({', '.join(FORMATS)}) at {path}. Received: {error}. Remove it."
         ) from error
     factor = side / CROP / min(image.size)
     width, height = (max(side, round(length * factor)) for length in image.size)
@@ -158,13 +163,17 @@ def read_picture(path: Path, side: int) -> np.ndarray:
 
 
 def batches(paths: list[Path], side: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Float32 batches of one shape, the last padded with zeros, with the number that counts."""
+    """Yields batches of one shape, the last padded with zeros.
+
+    Yields:
+        float32 (size, side, side, 3), RGB from 0 to 255, and how many of them are images.
+    """
     for start in range(0, len(paths), size):
-        part = paths[start : start + size]
+        in_batch = paths[start : start + size]
         batch = np.zeros((size, side, side, 3), "float32")
-        for row, path in enumerate(part):
-            batch[row] = read_picture(path, side)
-        yield batch, len(part)
+        for row, path in enumerate(in_batch):
+            batch[row] = read_image(path, side)
+        yield batch, len(in_batch)
 
 
 def top_k_hits(probabilities: np.ndarray, labels: np.ndarray, k: int) -> int:
@@ -181,23 +190,23 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--classes", type=Path, help="an imagenet_class_index.json")
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args(argv)
-    pictures = find_pictures(options.folder)
-    numbers = class_numbers({name for _, name in pictures}, options.classes)
-    labels = np.array([numbers[name] for _, name in pictures])
+    images = find_images(options.folder)
+    numbers = class_numbers({name for _, name in images}, options.classes)
+    labels = np.array([numbers[name] for _, name in images])
 
     side = VARIANTS[options.backbone].size
     model = build_efficientnet_lite(options.backbone, (side, side), include_top=True)
-    size = max(1, min(options.batch_size, len(pictures)))
+    size = max(1, min(options.batch_size, len(images)))
     model.predict_on_batch(np.zeros((size, side, side, 3), "float32"))  # traces, outside the clock
-    seconds, scored = 0.0, []
-    paths = [path for path, _ in pictures]
+    seconds, predicted = 0.0, []
+    paths = [path for path, _ in images]
     total = -(-len(paths) // size)
     for batch, count in progress(batches(paths, side, size), "predict", total, "batch"):
         start = time.perf_counter()
         probabilities = model.predict_on_batch(batch)
         seconds += time.perf_counter() - start
-        scored.append(probabilities[:count])
-    probabilities = np.concatenate(scored)
+        predicted.append(probabilities[:count])
+    probabilities = np.concatenate(predicted)
     assert len(probabilities) == len(labels)
     for k in (1, 5):
         hits = top_k_hits(probabilities, labels, k)

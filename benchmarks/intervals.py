@@ -1,8 +1,10 @@
-"""How often do 95 % intervals of the metrics hold the truth? A table, by simulation.
+"""Coverage of the 95 % intervals of the metrics, by simulation.
 
-`python -m benchmarks.intervals [SETS]` draws SETS test sets (300 unless told) of each kind, with
-scores whose distribution is known, and prints for each metric the share of the sets whose interval
-holds the true value, and the interval's mean width; beside it the plain percentile bootstrap.
+    python -m benchmarks.intervals [SETS]
+
+Draws SETS (default 300) test sets of each kind, with scores whose distribution is known, and prints
+for each metric the share of the sets whose interval holds the true value, and the interval's mean
+width; beside it the same of the plain percentile bootstrap.
 """
 
 import sys
@@ -10,13 +12,14 @@ import sys
 import numpy as np
 from scipy.special import softmax
 
-from stages.judging.intervals import Judged
-from stages.judging.resampling import Resamples
-from stages.judging.scores import HEADLINE, Scorer
+from common.metric_names import HEADLINE
+from stages.evaluate.classification_report import with_intervals
+from stages.evaluate.resampling import Resamples
+from stages.evaluate.scores import Scorer
 
-# Pictures of each class, distance of the scores in standard deviations, near copies in a group.
+# Images of each class, distance of the scores in standard deviations, near copies in a group.
 KINDS = {
-    "49 and 9 pictures": ([49, 9], 3.0, 1),
+    "49 and 9 images": ([49, 9], 3.0, 1),
     "49 and 9, harder": ([49, 9], 2.0, 1),
     "49 and 9, all but perfect": ([49, 9], 5.0, 1),
     "2 classes of 100": ([100, 100], 4.0, 1),
@@ -29,13 +32,13 @@ RESAMPLES = 400
 
 
 def draw(counts, distance, seed, cluster=1, alike=0.9, scale=1.5):
-    """One test set.
+    """Draws one test set.
 
     Scores are normal, higher by `distance` for the true class, and probabilities their softmax
     with six decimals.
 
     Args:
-        counts: pictures of each class.
+        counts: images of each class.
         distance: in standard deviations.
         seed: of the draw.
         cluster: near copies in a group.
@@ -73,12 +76,12 @@ def main(sets: int) -> None:
         for seed in range(sets):
             label, p, group = draw(counts, distance, seed, cluster)
             resamples = Resamples(label, group, RESAMPLES, seed)
-            found = Judged(label, p, resamples, 0.95).metrics
+            metrics, _ = with_intervals(label, p, resamples, 0.95)
             scorer = Scorer(label, p)
-            parts = [scorer.scores(weights) for weights in resamples]
+            blocks = [scorer.scores(weights) for weights in resamples]
             for name in HEADLINE:
-                ours[name].append((found[f"{name}_low"], found[f"{name}_high"]))
-                drawn = np.concatenate([part[name] for part in parts])
+                ours[name].append((metrics[f"{name}_low"], metrics[f"{name}_high"]))
+                drawn = np.concatenate([block[name] for block in blocks])
                 plain[name].append(np.quantile(drawn, [0.025, 0.975]))
         print(f"\n{kind}\n{'metric':20}{'true':>8}{'held':>8}{'width':>8}{'plain':>14}{'width':>8}")
         for name in HEADLINE:

@@ -1,215 +1,35 @@
-"""Small synthetic picture sets, parameters, and one run of the whole path to look at."""
+"""Fixtures of all tests: parameters for small images, and runs of the stages on them."""
 
-import io
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-from ruamel.yaml import YAML
 
-from stages.nn.runtime import configure
+from tests.helpers.images import write_images
+from tests.helpers.pipeline import SMALL, STAGES, THREADS, Run, write_params
 
-ROOT = Path(__file__).parent.parent
-THREADS = 2
 # Files that run the whole graph in DVC take minutes each. They begin, so that none of them is left
 # to one process at the end while the other has nothing to do.
 LONG = ("test_repro.py", "test_recipes_dvc.py", "test_compare.py", "test_search.py")
-
-configure(0, THREADS)  # TensorFlow takes the number of threads once per process
 
 
 def pytest_collection_modifyitems(items):
     order = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
+    if "networks" in sys.modules:  # else a test of images alone would wait for TensorFlow
+        from networks.runtime import configure
 
-
-def make_picture(seed, size=(60, 48), colour=None) -> Image.Image:
-    """A random picture of soft shapes, unlike any other seed's; `colour` tints it."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-    if colour is not None:
-        picture = Image.blend(picture, Image.new("RGB", size, colour), 0.5)
-    return picture
-
-
-def picture_bytes(picture: Image.Image, encoding="PNG", **options) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, format=encoding, **options)
-    return stream.getvalue()
-
-
-COLOURS = {"cat": "red", "dog": "blue", "owl": "green"}
-
-
-def write_pictures(folder: Path, counts: dict[str, int], start=0) -> Path:
-    """Writes `counts[label]` distinct PNGs into `folder/label` for each label."""
-    for number, (label, count) in enumerate(counts.items()):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        colour = COLOURS.get(label.split("/")[-1])
-        for index in range(count):
-            picture = make_picture([start, number, index], colour=colour)
-            (folder / label / f"{index:03d}.png").write_bytes(picture_bytes(picture))
-    return folder
-
-
-def write_params(path: Path, **changes) -> Path:
-    """The project's params.yaml with some values changed: `split__val=0.2` for split.val."""
-    yaml = YAML()
-    content = yaml.load(ROOT / "params.yaml")
-    for name, value in changes.items():
-        *parents, last = name.split("__")
-        section = content
-        for parent in parents:
-            section = section[parent]
-        assert last in section, name
-        section[last] = value
-    yaml.dump(content, path)
-    return path
-
-
-SMALL = {
-    "data__source": "path",
-    "split__image_size": [64, 64],
-    "train__epochs": 12,
-    "train__learning_rate": 0.005,
-    "compute__threads": THREADS,
-    "compute__batch_size": 16,
-    "gradcam__per_class": 2,
-    "gradcam__faithfulness_pictures": 6,
-}
+        configure(0, THREADS)  # TensorFlow takes the number of threads once per process
 
 
 @pytest.fixture
 def small_params(tmp_path):
-    """Writes a params.yaml for small pictures; takes further changes."""
+    """A function that writes a params.yaml for small images, with further changes."""
 
     def write(**changes) -> Path:
         return write_params(tmp_path / "params.yaml", **(SMALL | changes))
 
     return write
-
-
-class Run:
-    """The stages' own main functions, on paths below one folder."""
-
-    def __init__(self, folder: Path, params: Path):
-        self.folder, self.params = folder, params
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
-
-    def stage(self, name: str, **flags) -> None:
-        from importlib import import_module
-
-        words = [f"--params={self.params}"]
-        words += [f"--{flag}={self.folder / value}" for flag, value in flags.items()]
-        import_module(f"stages.{name}").main(words)
-
-    def download(self, source="source"):
-        self.stage(
-            "download", source=source, out="raw", metrics="m/download.json", plot="p/files.png"
-        )
-
-    def clean(self):
-        self.stage(
-            "clean",
-            raw="raw",
-            manifest="clean/manifest.parquet",
-            rejected="clean/rejected.csv",
-            metrics="m/clean.json",
-            plots="p/clean",
-        )
-
-    def split(self):
-        self.stage(
-            "split",
-            manifest="clean/manifest.parquet",
-            raw="raw",
-            dataset="dataset",
-            metrics="m/split.json",
-            plots="p/split",
-        )
-
-    def oversample(self):
-        self.stage(
-            "oversample",
-            train="dataset/train",
-            sampling="sampling.parquet",
-            metrics="m/oversample.json",
-            plot="p/oversample.png",
-        )
-
-    def extract(self):
-        self.stage(
-            "extract",
-            dataset="dataset",
-            features="features",
-            metrics="m/extract.json",
-            plots="p/extract",
-        )
-
-    def train(self):
-        self.stage(
-            "train",
-            dataset="dataset",
-            features="features",
-            sampling="sampling.parquet",
-            model="models/classifier",
-            history="history.csv",
-            live="live",
-            plot="p/history.png",
-            drawing="p/architecture.png",
-            attention="p/attention",
-            metrics="m/train.json",
-        )
-
-    def predict(self):
-        self.stage(
-            "predict",
-            dataset="dataset",
-            features="features",
-            model="models/classifier",
-            predictions="predictions",
-            embeddings="embeddings",
-            metrics="m/predict.json",
-        )
-
-    def evaluate(self):
-        self.stage(
-            "evaluate",
-            dataset="dataset",
-            predictions="predictions",
-            manifest="clean/manifest.parquet",
-            card="models/classifier/classifier.json",
-            metrics="m/evaluate.json",
-            evaluation="evaluation",
-            decision="models/decision.json",
-            curves="curves",
-            plots="p/evaluate",
-        )
-
-    def diagnose(self):
-        self.stage(
-            "diagnose",
-            dataset="dataset",
-            predictions="predictions",
-            embeddings="embeddings",
-            diagnosis="diagnosis",
-            plots="p/diagnose",
-            metrics="m/diagnose.json",
-        )
-
-    def gradcam(self):
-        self.stage(
-            "gradcam",
-            dataset="dataset",
-            model="models/classifier",
-            predictions="predictions",
-            plots="p/gradcam",
-            metrics="m/gradcam.json",
-        )
 
 
 @pytest.fixture
@@ -219,14 +39,20 @@ def run(tmp_path, small_params):
 
 
 @pytest.fixture(scope="session")
-def whole_run(tmp_path_factory):
-    """The whole path, run once on 3 imbalanced classes; look, but do not change it."""
+def sampled_run(tmp_path_factory):
+    """Download to oversample, run once on 3 imbalanced classes, in seconds; do not change it."""
     folder = tmp_path_factory.mktemp("whole")
     params = write_params(folder / "params.yaml", **SMALL)
-    write_pictures(folder / "source", {"cat": 40, "dog": 20, "owl": 12})
-    whole = Run(folder, params)
-    for stage in ("download", "clean", "split", "oversample", "extract"):
-        getattr(whole, stage)()
-    for stage in ("train", "predict", "evaluate", "diagnose", "gradcam"):
-        getattr(whole, stage)()
-    return whole
+    write_images(folder / "source", {"cat": 40, "dog": 20, "owl": 12})
+    sampled = Run(folder, params)
+    for stage in STAGES[: STAGES.index("extract")]:
+        sampled.stage(stage)
+    return sampled
+
+
+@pytest.fixture(scope="session")
+def whole_run(sampled_run):
+    """`sampled_run` and all stages from extract to gradcam; look, but do not change it."""
+    for stage in STAGES[STAGES.index("extract") : STAGES.index("ensemble")]:
+        sampled_run.stage(stage)
+    return sampled_run

@@ -1,30 +1,31 @@
-"""The graph under DVC itself, in a copy of the project, on small pictures."""
+"""The graph under DVC itself, in a copy of the project, on small images."""
 
 import json
 import shutil
 import time
 
 import pytest
-from conftest import SMALL, write_params, write_pictures
-from dvc_project import DVC_STAGES, copy_project
 from ruamel.yaml import YAML
 
-from stages.common.files import read_json
+from common.files import read_json
+from tests.helpers.dvc_project import copy_project
+from tests.helpers.images import write_images
+from tests.helpers.pipeline import SMALL, STAGES, write_params
 
-AFTER_EXTRACT = DVC_STAGES[DVC_STAGES.index("train") :]
+AFTER_EXTRACT = STAGES[STAGES.index("train") :]
 
 
 def outputs_that_repeat(project) -> dict:
     """All but the page of the report, which tells the time: when and how long each stage ran."""
-    found = project.outputs()
-    del found["report", "report/index.html"]
-    return found
+    outputs = project.outputs()
+    del outputs["report", "report/index.html"]
+    return outputs
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     made = copy_project(tmp_path_factory.mktemp("project") / "copy")
-    write_pictures(made.folder / "data/source", {"cat": 24, "dog": 12})
+    write_images(made.folder / "data/source", {"cat": 24, "dog": 12})
     write_params(made.folder / "params.yaml", **SMALL)
     made.commit("start")
     made.call("git", "tag", "start-of-it")
@@ -34,8 +35,8 @@ def project(tmp_path_factory):
 
 
 def test_everything_runs_and_one_summary_line_closes_each_stage(project):
-    assert project.ran(project.first) == DVC_STAGES
-    for stage in DVC_STAGES:
+    assert project.ran(project.first) == STAGES
+    for stage in STAGES:
         lines = [line for line in project.first.splitlines() if line.startswith(f"{stage}: ")]
         assert len([line for line in lines if ": warning: " not in line]) == 1, lines
         assert ": warning: " not in lines[-1]
@@ -43,8 +44,9 @@ def test_everything_runs_and_one_summary_line_closes_each_stage(project):
 
 def test_git_sees_metrics_and_small_plots_and_no_large_file(project):
     listed = set(project.call("git", "ls-files").split())
-    assert {f"metrics/{stage}.json" for stage in DVC_STAGES[:-1]} <= listed
-    assert DVC_STAGES[-1] == "report"  # which has none, and is in no git
+    without = {"inspect", "report"}  # which draw and tell what others measured
+    metrics = {f"metrics/{stage}.json" for stage in STAGES if stage not in without}
+    assert {name for name in listed if name.startswith("metrics/")} == metrics
     assert not any(name.startswith(("report", "logs", "models")) for name in listed)
     assert "plots/train/history.csv" in listed
     assert "plots/train/live/plots/metrics/live/val_loss.tsv" in listed
@@ -86,7 +88,7 @@ def test_the_report_tells_of_this_run(project):
     accuracy = read_json(project.folder / "metrics/evaluate.json")["test"]["accuracy"]
     assert f'<data class="big" value="{accuracy}">' in page
     assert "from DVC&#39;s cache" not in page
-    for stage in DVC_STAGES:
+    for stage in STAGES:
         assert (project.folder / f"logs/{stage}.json").is_file()
     drawn = [path for path in (project.folder / "plots").rglob("*.png") if path.is_file()]
     assert page.count("<img ") == len(drawn) > 20
@@ -129,18 +131,15 @@ def test_an_ensemble_of_experiments_runs_one_stage_alone(project):
     member = ["-S", "ensemble.members=[with-mha]"]
     output = project.call("dvc", "exp", "run", "-n", "both", *member)
     assert project.ran(output) == ["ensemble", "report"]
-    found = read_json(project.folder / "metrics/ensemble.json")
-    assert set(found["members"]) == {"workspace", "with-mha"}
-    weights = [found["members"][name]["weight"] for name in found["members"]]
-    assert sum(weights) == pytest.approx(1)
-    judged = found["members"]["workspace"]["test"]
-    assert judged["accuracy"] == own["test"]["accuracy"]
-    assert judged["loss"] == pytest.approx(own["test"]["loss"], abs=1e-4)
-    commit = found["members"]["with-mha"]["commit"]
+    members = read_json(project.folder / "metrics/ensemble.json")["members"]
+    assert set(members) == {"workspace", "with-mha"}
+    assert sum(member["weight"] for member in members.values()) == pytest.approx(1)
+    commit = members["with-mha"]["commit"]
     theirs = json.loads(project.call("git", "show", f"{commit}:metrics/evaluate.json"))
-    judged = found["members"]["with-mha"]["test"]
-    assert judged["accuracy"] == theirs["test"]["accuracy"]
-    assert judged["loss"] == pytest.approx(theirs["test"]["loss"], abs=1e-4)
+    for name, evaluated in (("workspace", own), ("with-mha", theirs)):
+        scores = members[name]["test"]
+        assert scores["accuracy"] == evaluated["test"]["accuracy"]
+        assert scores["loss"] == pytest.approx(evaluated["test"]["loss"], abs=1e-4)
     output = project.call("dvc", "exp", "run", "-S", "ensemble.members=[with-mhaa]", fails=True)
     assert "'with-mhaa'" in output
     assert "Experiments: both, with-mha." in output
@@ -161,8 +160,8 @@ def test_a_search_ends_in_an_experiment_that_scores_as_its_trial_did(project):
     assert project.ran(output) == AFTER_EXTRACT
     assert "search: warning: the best of 3 tries" in output
     line = next(line for line in output.splitlines() if line.split()[:1] in (["1"], ["2"]))
-    found = read_json(project.folder / "metrics/evaluate.json")
-    assert f"{found['val']['loss']:.4f}" == line.split()[1]
+    scores = read_json(project.folder / "metrics/evaluate.json")
+    assert f"{scores['val']['loss']:.4f}" == line.split()[1]
     assert any(name.startswith("search-") for name in project.experiments())
     assert len(list((project.folder / "search").glob("*.csv"))) == 2
     write_params(project.folder / "params.yaml", **(SMALL | {"augment__views": 3}))
@@ -188,20 +187,19 @@ def test_forced_runs_repeat_byte_for_byte(project):
     project.call("dvc", "repro")
     first = outputs_that_repeat(project)
     output = project.call("dvc", "repro", "--force", "--no-run-cache")
-    assert project.ran(output) == DVC_STAGES
+    assert project.ran(output) == STAGES
     second = outputs_that_repeat(project)
     assert len(first) >= 20
     assert {key for key in first if first[key] != second[key]} == set()
 
 
-def test_new_pictures_run_it_all_again(project):
-    write_pictures(project.folder / "data/source/more", {"owl": 6}, start=9)
+def test_new_images_run_it_all_again(project):
+    write_images(project.folder / "data/source/more", {"owl": 6}, start=9)
     shutil.move(project.folder / "data/source/more/owl", project.folder / "data/source/owl")
     (project.folder / "data/source/more").rmdir()
     output = project.call("dvc", "repro", "split")
     assert project.ran(output) == ["download", "clean", "split"]
-    found = read_json(project.folder / "metrics/split.json")
-    assert found["n_classes"] == 3
+    assert read_json(project.folder / "metrics/split.json")["n_classes"] == 3
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
-"""The server under load, against a plain FastAPI handler around `model.predict`.
+"""Load test of the server against a plain FastAPI handler around `model.predict`.
 
     python -m benchmarks.serve [FOLDER] [--seconds 60] [--clients 1 8 32] [--soak 0]
 
 Both servers start as processes of their own on free ports, one after the other for each number of
-clients, and wrk (Debian's package wrk) posts the same pictures to both over as many connections
-as there are clients, each of which sends its next picture when the last one is answered. Told are
-requests a second, latencies, the server's largest memory (resident set), and how many times the
-throughput of the plain handler ours has. --soak holds ours under load for so many seconds more
-and tells its memory in each fifth of them.
+clients, and wrk (Debian's package wrk) posts the same images to both over as many connections
+as there are clients, each of which sends its next image when the last one is answered. Printed are
+requests per second, latencies, the server's largest memory (resident set), and the ratio of our
+throughput to that of the plain handler. --soak keeps ours under load for so many seconds more and
+prints its memory in each fifth of them.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from stages.common.cli import run
-from stages.common.errors import StageError
+from common.cli import run
+from common.errors import StageError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -38,7 +38,7 @@ SERVERS = {
     "ours": ["app.serve"],
 }
 START_SECONDS = 120
-EVERY = 0.5  # seconds between two looks at the memory
+SAMPLING_SECONDS = 0.5  # between two readings of the memory
 
 
 @contextlib.contextmanager
@@ -83,11 +83,11 @@ def _ready(address: str) -> bool:
         return False
 
 
-def load(address: str, pictures: Path, clients: int, seconds: float) -> dict:
-    """What wrk measured: requests, seconds, p50 and p99 in ms, errors."""
+def load(address: str, images: Path, clients: int, seconds: float) -> dict:
+    """Runs wrk; gives its requests, seconds, p50 and p99 in ms, and errors."""
     words = ["wrk", "--threads", "1", "--connections", str(clients), "--timeout", "60s"]
     words += ["--duration", f"{seconds:g}s", "--script", str(HERE / "post.lua"), address]
-    environment = os.environ | {"PICTURES": str(pictures), "TARGET": "/v1/predict"}
+    environment = os.environ | {"IMAGES": str(images), "TARGET": "/v1/predict"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
@@ -95,29 +95,30 @@ def load(address: str, pictures: Path, clients: int, seconds: float) -> dict:
     return json.loads(lines[-1])
 
 
-def measure(address: str, process: psutil.Process, pictures: Path, clients: int, seconds) -> dict:
-    """`load`, with throughput per second and `memory`, the resident set in MB at each look."""
-    memory, over = [], threading.Event()
+def measure(address: str, process: psutil.Process, images: Path, clients: int, seconds) -> dict:
+    """`load`, with throughput per second and `memory`, the readings of the resident set in MB."""
+    memory, finished = [], threading.Event()
 
     def watch():
-        while not over.wait(EVERY):
+        while not finished.wait(SAMPLING_SECONDS):
             memory.append(process.memory_info().rss / 2**20)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        found = load(address, pictures, clients, seconds)
+        figures = load(address, images, clients, seconds)
     finally:
-        over.set()
+        finished.set()
         watcher.join()
-    return found | {"throughput": found["requests"] / found["seconds"], "memory": memory}
+    throughput = figures["requests"] / figures["seconds"]
+    return figures | {"throughput": throughput, "memory": memory}
 
 
-def tell(name: str, clients: int, found: dict) -> None:
-    """One line of the table."""
+def print_row(name: str, clients: int, figures: dict) -> None:
+    """Prints one line of the table."""
     print(
-        f"{name:>6} {clients:>8} {found['throughput']:>11.1f} {found['p50']:>8.0f} "
-        f"{found['p99']:>8.0f} {max(found['memory']):>10.0f} {found['errors']:>7}",
+        f"{name:>6} {clients:>8} {figures['throughput']:>11.1f} {figures['p50']:>8.0f} "
+        f"{figures['p99']:>8.0f} {max(figures['memory']):>10.0f} {figures['errors']:>7}",
         flush=True,
     )
 
@@ -127,42 +128,48 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/raw"), help="of JPEGs")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("data/raw"),
+        help="of images (default data/raw)",
+    )
     parser.add_argument("--model", type=Path, default=Path("models"))
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--soak", type=float, default=0, help="seconds more for ours, 8 clients")
-    parser.add_argument("--pictures", type=int, default=50, help="how many are posted in turn")
+    parser.add_argument("--images", type=int, default=50, help="how many different ones to post")
     arguments = parser.parse_args(argv)
     if not shutil.which("wrk"):
         raise StageError("Expected wrk on the PATH. On Debian and Ubuntu: apt install wrk")
     suffixes = (".jpg", ".jpeg", ".png", ".webp")
     files = [f for f in sorted(arguments.folder.rglob("*")) if f.suffix.lower() in suffixes]
     if not files:
-        raise StageError(f"Expected pictures below {arguments.folder}. Received: none.")
-    chosen = files[:: max(1, len(files) // arguments.pictures)][: arguments.pictures]
+        raise StageError(f"Expected images below {arguments.folder}. Received: none.")
+    chosen = files[:: max(1, len(files) // arguments.images)][: arguments.images]
     size = np.mean([file.stat().st_size for file in chosen]) / 1024
-    print(f"{len(chosen)} pictures, {size:.0f} kB in the mean; {arguments.seconds:g} s each")
+    print(f"{len(chosen)} images, {size:.0f} kB in the mean; {arguments.seconds:g} s each")
     print("server  clients  requests/s  p50, ms  p99, ms  memory, MB  errors")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pictures = folder / "pictures.txt"
-        pictures.write_text("\n".join(str(file.resolve()) for file in chosen))
+        images = folder / "images.txt"
+        images.write_text("\n".join(str(file.resolve()) for file in chosen))
         for clients in arguments.clients:
             rates = {}
             for server in SERVERS:
                 with served(server, arguments.model.resolve(), folder / "log") as (where, process):
-                    load(where, pictures, clients, min(5, arguments.seconds))  # warms up
-                    found = measure(where, process, pictures, clients, arguments.seconds)
-                    tell(server, clients, found)
-                    rates[server] = found["throughput"]
+                    load(where, images, clients, min(5, arguments.seconds))  # warms up
+                    figures = measure(where, process, images, clients, arguments.seconds)
+                    print_row(server, clients, figures)
+                    rates[server] = figures["throughput"]
             print(f"{rates['ours'] / rates['plain']:.2f} times the throughput", flush=True)
         if arguments.soak:
             with served("ours", arguments.model.resolve(), folder / "log") as (where, process):
-                load(where, pictures, 8, min(30, arguments.soak))
-                found = measure(where, process, pictures, 8, arguments.soak)
-                tell("ours", 8, found)
-                fifths = np.array_split(found["memory"], 5)
+                load(where, images, 8, min(30, arguments.soak))
+                figures = measure(where, process, images, 8, arguments.soak)
+                print_row("ours", 8, figures)
+                fifths = np.array_split(figures["memory"], 5)
                 print("memory in each fifth, MB:", *(f"{fifth.mean():.1f}" for fifth in fifths))
 
 

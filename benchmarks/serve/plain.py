@@ -1,4 +1,4 @@
-"""The server that people write by hand: a FastAPI handler around `model.predict`.
+"""Plain server for comparison: a FastAPI handler around `model.predict`.
 
     uvicorn benchmarks.serve.plain:app
 
@@ -12,8 +12,8 @@ from typing import Annotated
 import numpy as np
 from fastapi import FastAPI, File
 
-from stages.common.images import load_pixels
-from stages.nn.classifier import load_classifier
+from common.images import load_pixels
+from networks.classifier import load_classifier
 
 classifier = load_classifier(Path(os.environ.get("MODELS", "models")) / "classifier")
 app = FastAPI()
@@ -27,7 +27,7 @@ def ready() -> dict:
 
 @app.post("/v1/predict")
 def predict(file: Annotated[bytes, File()]) -> dict:
-    """The probabilities of one picture; FastAPI runs this in one of its 40 threads."""
+    """The probabilities of one image; FastAPI runs this in one of its 40 threads."""
     pixels = load_pixels(file, classifier.image_size, classifier.resize, classifier.max_pixels)
-    found = classifier.model.predict(np.asarray(pixels, np.float32)[None], verbose=0)[0]
-    return dict(zip(classifier.class_names, map(float, found), strict=True))
+    (probabilities,) = classifier.model.predict(np.asarray(pixels, np.float32)[None], verbose=0)
+    return dict(zip(classifier.class_names, map(float, probabilities), strict=True))

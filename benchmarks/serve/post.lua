@@ -1,13 +1,13 @@
--- wrk posts the pictures named in PICTURES (a file, a path a line) in turn, as multipart forms,
+-- wrk posts the images named in IMAGES (a file, a path a line) in turn, as multipart forms,
 -- and prints what it measured as one line of JSON.
 local requests, turn = {}, 0
 
 function init(args)
   local boundary = "the-boundary-of-the-form"
-  for path in io.lines(os.getenv("PICTURES")) do
+  for path in io.lines(os.getenv("IMAGES")) do
     local file = assert(io.open(path, "rb"))
     local body = "--" .. boundary .. "\r\nContent-Disposition: form-data; name=\"file\"; "
-      .. "filename=\"picture\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+      .. "filename=\"image\"\r\nContent-Type: application/octet-stream\r\n\r\n"
       .. file:read("*a") .. "\r\n--" .. boundary .. "--\r\n"
     file:close()
     local headers = { ["Content-Type"] = "multipart/form-data; boundary=" .. boundary }

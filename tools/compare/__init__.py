@@ -1,1 +1,1 @@
-"""Two or more finished experiments on the same pictures, compared pair by pair."""
+"""Two or more finished experiments on the same images, compared pair by pair."""

@@ -1,9 +1,9 @@
-"""Compares finished experiments on the same pictures: how much they differ, and how surely.
+"""Comparison of finished experiments on the same images: differences and their intervals.
 
     python -m tools.compare main my-exp
 
-The first revision is compared with each of the others, picture by picture. A revision is an
-experiment, branch, tag or commit, or `workspace`. The pictures on which they disagree, and all
+The first revision is compared with each of the others, image by image. A revision is an
+experiment, branch, tag or commit, or `workspace`. The images on which they disagree, and all
 numbers, go into the folder of --out.
 """
 
@@ -11,16 +11,21 @@ import argparse
 import json
 from pathlib import Path
 
-from stages.common import cli
-from stages.common.errors import StageError
-from stages.common.files import write_json
-from stages.common.members import Member, check_same_pictures, read_member, read_workspace
-from stages.common.sections import WORKSPACE
-from stages.common.tables import write_listing
+from common import cli
+from common.errors import StageError
+from common.files import write_json
+from common.tables.listings import write_listing
+from stages.ensemble.revisions import (
+    WORKSPACE,
+    Member,
+    check_same_images,
+    read_member,
+    read_workspace,
+)
 from tools.compare import findings, sheet
-from tools.search.project import flags_of
+from tools.dvc_project import flags_of
 
-ASKED = "the revisions to compare"
+NAMED_IN = "the revisions to compare"
 TITLES = {"accuracy": "accuracy", "f1_macro": "macro F1", "loss": "loss (nats)"}
 
 
@@ -54,10 +59,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def read(names: list[str], split: str) -> list[Member]:
-    """The revisions' predictions, all of the same pictures.
+    """The revisions' predictions, all of the same images.
 
     Raises:
-        StageError: there are none, or they are of other pictures, labels or classes.
+        StageError: there are none, or they are of other images, labels or classes.
     """
     files = {split: flags_of("evaluate")["predictions"] / f"{split}.csv"}
     members = []
@@ -68,8 +73,8 @@ def read(names: list[str], split: str) -> list[Member]:
                 "`dvc repro`, or name another revision."
             )
         here = name == WORKSPACE
-        members.append(read_workspace(name, files) if here else read_member(name, files, ASKED))
-        check_same_pictures(members[0], members[-1], ASKED)
+        members.append(read_workspace(name, files) if here else read_member(name, files, NAMED_IN))
+        check_same_images(members[0], members[-1], NAMED_IN)
     return members
 
 
@@ -78,20 +83,21 @@ def table(scores: dict[str, dict], rows: list[dict]) -> str:
     width = max(len(name) for name in scores) + 2
     first = next(iter(scores))
     lines = [" " * width + "".join(f"{title:>12}" for title in TITLES.values())]
-    for name, found in scores.items():
-        lines.append(f"{name:<{width}}" + "".join(f"{found[key]:>12.4f}" for key in TITLES))
+    for name, values in scores.items():
+        lines.append(f"{name:<{width}}" + "".join(f"{values[key]:>12.4f}" for key in TITLES))
     for row in rows:
         lines += ["", f"{row['revision']} against {first}, difference and its 95 % interval"]
         for key, title in TITLES.items():
-            one = row[key]
-            limits = f"{one['low']:+.4f} to {one['high']:+.4f}" if one["low"] is not None else ""
-            limits = limits or "no interval: predictions differ too little"
-            lines.append(f"  {title:<12}{one['difference']:+.4f}   {limits}")
-        test, shown = row["mcnemar"], row["pictures"]
+            interval = row[key]
+            limits = "no interval: predictions differ too little"
+            if interval["low"] is not None:
+                limits = f"{interval['low']:+.4f} to {interval['high']:+.4f}"
+            lines.append(f"  {title:<12}{interval['difference']:+.4f}   {limits}")
+        test, images = row["mcnemar"], row["pictures"]
         several = f", {test['p_holm']:.4f} for {len(rows)} comparisons" if len(rows) > 1 else ""
         lines += [
-            f"  {shown['gained']} pictures right that {first} gets wrong, {shown['lost']} wrong "
-            f"that it gets right, {shown['both_wrong']} differently wrong",
+            f"  {images['gained']} images right that {first} gets wrong, {images['lost']} wrong "
+            f"that it gets right, {images['both_wrong']} differently wrong",
             f"  McNemar's exact test: p {test['p_value']:.4f}{several}",
         ]
     return "\n".join(lines)
@@ -105,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     if dataset is None:
         cli.warn(
             "compare",
-            "the workspace's dataset is not of these pictures: each counts by itself, near copies "
+            "the workspace's dataset is not of these images: each counts by itself, near copies "
             "too, and no contact sheet is drawn",
         )
     rows = findings.compare(members, args.split, group, args.resamples, args.seed)
@@ -132,9 +138,9 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
         return
     known = f"{content['groups']:,} near-duplicate groups" if dataset is not None else "no groups"
-    print(f"{args.split}: {len(group):,} pictures, {known}\n")
+    print(f"{args.split}: {len(group):,} images, {known}\n")
     print(table(scores, rows) + "\n")
-    cli.summary("compare", f"{len(differing):,} pictures differ; they are in {args.out}")
+    cli.summary("compare", f"{len(differing):,} images differ; they are in {args.out}")
 
 
 if __name__ == "__main__":

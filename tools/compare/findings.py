@@ -1,44 +1,68 @@
-"""What is compared, and how: the first revision against each of the others."""
+"""The comparison of predictions: the first revision against each of the others."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stages.common import metrics
-from stages.common.errors import StageError
-from stages.common.members import Member
-from stages.common.tables import Dataset
+from common import metrics
+from common.errors import StageError
+from common.tables.dataset import Dataset
+from stages.ensemble.revisions import Member
+from stages.evaluate.resampling import Resamples
 from tools.compare import bootstrap, paired
 
-HEADLINES = ("accuracy", "f1_macro", "loss")
-# Of fewer, one resample in forty holds none at all: its interval of macro F1 says little.
+HEADLINES = ("accuracy", *bootstrap.METRICS)
+# Groups in which predictions differ. Of fewer, one resample in forty holds none at all, and the
+# interval of macro F1 says little.
 FEWEST = 5
 
 
 def groups_of(member: Member, split: str, folder: Path) -> tuple[np.ndarray, Dataset | None]:
-    """The near-duplicate group of each picture, and the dataset that says so.
+    """The near-duplicate group of each image, and the dataset that says so.
 
     Returns:
-        int (n,); each picture by itself, and None, if the workspace's dataset is not of the same
-        pictures.
+        int (n,); each image by itself, and None, if the workspace's dataset is not of the same
+        images.
     """
-    found = member.predictions[split]
+    predictions = member.predictions[split]
     try:
         dataset = Dataset(folder / split)
     except StageError:
         dataset = None
-    same = dataset is not None and dataset.n == found.n
-    if same and (dataset.image_id == found.image_id).all() and (dataset.path == found.path).all():
+    if (
+        dataset is not None
+        and np.array_equal(dataset.image_id, predictions.image_id)
+        and np.array_equal(dataset.path, predictions.path)
+    ):
         return dataset.group, dataset
-    return np.arange(found.n), None
+    return np.arange(predictions.n), None
 
 
 def scores(member: Member, split: str) -> dict:
     """The headline metrics of one revision, as the stage evaluate has them."""
-    found = member.predictions[split]
-    every = metrics.averages(found.label, found.probabilities)
-    return {name: every[name] for name in HEADLINES}
+    predictions = member.predictions[split]
+    averages = metrics.averages(predictions.label, predictions.probabilities)
+    return {name: averages[name] for name in HEADLINES}
+
+
+def changes(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    """The images that the second model `gained`, `lost`, or that `both_wrong` say differently.
+
+    Args:
+        label: int (n,).
+        first: int (n,), the classes that the first model predicts.
+        second: int (n,), those that the second predicts.
+
+    Returns:
+        bool (n,) each.
+    """
+    first_right, second_right = first == label, second == label
+    return {
+        "gained": second_right & ~first_right,
+        "lost": first_right & ~second_right,
+        "both_wrong": ~first_right & ~second_right & (first != second),
+    }
 
 
 def compare(
@@ -52,33 +76,30 @@ def compare(
         p_holm, and `pictures`: how many the revision `gained` and `lost`, and on how many both
         are wrong, but differently (`both_wrong`).
     """
-    first, *others = members
-    label = first.predictions[split].label
-    n_classes = len(first.predictions[split].class_names)
+    label = members[0].predictions[split].label
+    probabilities = [member.predictions[split].probabilities for member in members]
+    predicted = [p.argmax(axis=1) for p in probabilities]
+    draws = Resamples(label, group, resamples, seed)
+    drawn = [bootstrap.draw_scores(label, p, draws) for p in probabilities]
     rows = []
-    for other in others:
-        one, two = (member.predictions[split].probabilities for member in (first, other))
-        said = one.argmax(axis=1), two.argmax(axis=1)
-        right = said[0] == label, said[1] == label
-        pairs = {
-            "f1_macro": tuple(bootstrap.macro_f1(label, which, n_classes) for which in said),
-            "loss": tuple(bootstrap.mean_loss(label, which) for which in (one, two)),
+    for index in range(1, len(members)):
+        first, second = predicted[0], predicted[index]
+        right = first == label, second == label
+        differences = {"accuracy": paired.accuracy_difference(*right, group)} | {
+            name: bootstrap.difference(drawn[0][name], drawn[index][name])
+            for name in bootstrap.METRICS
         }
-        found = {"accuracy": paired.accuracy_difference(*right, group)}
-        found |= bootstrap.intervals(label, group, pairs, resamples, seed)
-        if len(np.unique(group[said[0] != said[1]])) < FEWEST:
-            found["f1_macro"] = found["f1_macro"]._replace(low=None, high=None)
+        if len(np.unique(group[first != second])) < FEWEST:
+            macro_f1 = differences["f1_macro"]
+            differences["f1_macro"] = macro_f1._replace(low=None, high=None)
+        images = changes(label, first, second)
         rows.append(
-            {name: interval._asdict() for name, interval in found.items()}
+            {name: interval._asdict() for name, interval in differences.items()}
             | {
-                "revision": other.name,
-                "against": first.name,
+                "revision": members[index].name,
+                "against": members[0].name,
                 "mcnemar": paired.mcnemar(*right, group)._asdict(),
-                "pictures": {
-                    "gained": int((right[1] & ~right[0]).sum()),
-                    "lost": int((right[0] & ~right[1]).sum()),
-                    "both_wrong": int((~right[0] & ~right[1] & (said[0] != said[1])).sum()),
-                },
+                "pictures": {name: int(chosen.sum()) for name, chosen in images.items()},
             }
         )
     adjusted = paired.holm([row["mcnemar"]["p_value"] for row in rows])
@@ -88,18 +109,18 @@ def compare(
 
 
 def disagreements(members: list[Member], split: str) -> pd.DataFrame:
-    """The pictures on which predictions differ: path, label, what each says and how surely.
+    """The images on which predictions differ: path, label, each prediction and its probability.
 
     Columns `predicted:NAME` and `p:NAME` for each revision, in order; sorted by path.
     """
     first = members[0].predictions[split]
     names = np.array(first.class_names, dtype=object)
-    said = np.stack([member.predictions[split].probabilities.argmax(axis=1) for member in members])
-    rows = np.flatnonzero((said != said[0]).any(axis=0))
+    probabilities = [member.predictions[split].probabilities for member in members]
+    predicted = np.stack([p.argmax(axis=1) for p in probabilities])
+    rows = np.flatnonzero((predicted != predicted[0]).any(axis=0))
     columns = {"path": first.path[rows], "label": names[first.label[rows]]}
-    for member, predicted in zip(members, said, strict=True):
-        columns[f"predicted:{member.name}"] = names[predicted[rows]]
-        surety = member.predictions[split].probabilities[rows, predicted[rows]]
-        columns[f"p:{member.name}"] = surety
+    for member, p, classes in zip(members, probabilities, predicted[:, rows], strict=True):
+        columns[f"predicted:{member.name}"] = names[classes]
+        columns[f"p:{member.name}"] = p[rows, classes]
     columns["image_id"] = first.image_id[rows]
     return pd.DataFrame(columns).sort_values("path", kind="stable")

@@ -1,4 +1,4 @@
-"""How sure is a difference between two models on the same pictures? All of it paired."""
+"""Paired tests and intervals of the difference between two models on the same images."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,6 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest, norm
 
 LEVEL = 0.95  # of all intervals
-CLIP = 1e-7  # least probability in a loss, as in the pipeline's own
 
 
 class Interval(NamedTuple):
@@ -43,7 +42,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray, group: np.ndarray) -> McNemar
     """McNemar's test (1947, Psychometrika 12), exact: a sign test of what just one gets right.
 
     Near copies are right or wrong together and would count several times; so each group counts
-    once, by the sign of its sum. With one picture in each group that is McNemar's test itself.
+    once, by the sign of its sum. With one image in each group that is McNemar's test itself.
 
     Args:
         first: bool (n,), where the first model is right.
@@ -70,7 +69,7 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray, group: np.ndarray
     """Tango's score interval for paired proportions (1998, Statistics in Medicine 17).
 
     Unlike the bootstrap's it has a width where both models are always right, or always right
-    together. Near copies are no independent pictures: counts are divided by the design effect of
+    together. Near copies are no independent images: counts are divided by the design effect of
     the differences (Rao & Scott 1992, Biometrics 48), or where nothing differs, so that it cannot
     be measured, by its largest possible value (Kish 1965).
 
@@ -87,7 +86,7 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray, group: np.ndarray
 
 
 def design_effect(difference: np.ndarray, group: np.ndarray) -> float:
-    """How many times larger than of independent pictures a mean's variance is; 1 at least.
+    """How many times larger than of independent images a mean's variance is; 1 at least.
 
     Args:
         difference: float (n,), what the mean is of.
@@ -106,9 +105,9 @@ def tango(gain: float, loss: float, n: float) -> tuple[float, float]:
     """Limits of (gain - loss) / n, by inverting the score test.
 
     Args:
-        gain: pictures that only the second model gets right.
-        loss: pictures that only the first gets right.
-        n: all pictures, above 0.
+        gain: images that only the second model gets right.
+        loss: images that only the first gets right.
+        n: all images, above 0.
     """
     z = norm.ppf((1 + LEVEL) / 2)
 

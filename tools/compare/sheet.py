@@ -1,68 +1,71 @@
-"""A contact sheet of the pictures on which two revisions disagree."""
+"""A contact sheet of the images on which two revisions disagree."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from stages.common import images, plots_images
-from stages.common.members import Member
-from stages.common.plots import shorten
-from stages.common.tables import Dataset
+from common.images import decode_png
+from common.plots import grids
+from common.plots.style import shorten
+from common.tables.dataset import Dataset
+from stages.ensemble.revisions import Member
+from tools.compare.findings import changes
 
-SHOWN = 16  # pictures of each kind
-MOST = 300  # pictures on the sheet: more would be no picture that one can look at
+OF_KIND = 16  # images of each kind
+ON_SHEET = 300  # images on the whole sheet: more are too many to look at
 
 
 def draw(path: Path, members: list[Member], split: str, dataset: Dataset) -> None:
-    """Draws for each revision but the first what it gained, lost, and what both get wrong.
+    """Draws for each revision but the first the images gained, lost, and wrong in both.
 
     Args:
         path: the PNG.
         members: the revisions.
         split: of their predictions.
-        dataset: that holds these pictures.
+        dataset: that holds these images.
     """
     first, *others = members
-    strips, shown = [], set()
+    strips, drawn = [], set()
     label = first.predictions[split].label
     names = first.predictions[split].class_names
-    one = first.predictions[split].probabilities
+    first_p = first.predictions[split].probabilities
     for other in others:
-        two = other.predictions[split].probabilities
-        said = one.argmax(axis=1), two.argmax(axis=1)
-        kinds = (
-            (f"{other.name} right, {first.name} wrong", (said[1] == label) & (said[0] != label)),
-            (f"{first.name} right, {other.name} wrong", (said[0] == label) & (said[1] != label)),
-            ("both wrong, differently", (said[0] != label) & (said[1] != label)),
-        )
-        for heading, chosen in kinds:
-            rows = np.flatnonzero(chosen & (said[0] != said[1]))
-            surest = np.argsort(-np.abs(one - two).max(axis=1)[rows], kind="stable")
-            rows = rows[surest][: min(SHOWN, MOST - len(shown))]
+        other_p = other.predictions[split].probabilities
+        predicted = first_p.argmax(axis=1), other_p.argmax(axis=1)
+        distance = np.abs(first_p - other_p).max(axis=1)
+        headings = {
+            "gained": f"{other.name} right, {first.name} wrong",
+            "lost": f"{first.name} right, {other.name} wrong",
+            "both_wrong": "both wrong, differently",
+        }
+        for kind, chosen in changes(label, *predicted).items():
+            rows = np.flatnonzero(chosen)
+            total = len(rows)
+            farthest_first = np.argsort(-distance[rows], kind="stable")
+            rows = rows[farthest_first][: min(OF_KIND, ON_SHEET - len(drawn))]
             if not len(rows):
                 continue
-            shown |= set(rows.tolist())
+            drawn |= set(rows.tolist())
             captions = [
-                plots_images.caption(
+                grids.caption(
                     dataset.path[row],
-                    shorten(f"is {names[label[row]]}", plots_images.CAPTION),
-                    _line(first.name, names[said[0][row]]),
-                    _line(other.name, names[said[1][row]]),
+                    shorten(f"is {names[label[row]]}", grids.CAPTION),
+                    _line(first.name, names[predicted[0][row]]),
+                    _line(other.name, names[predicted[1][row]]),
                 )
                 for row in rows
             ]
-            total = int((chosen & (said[0] != said[1])).sum())
-            heading = f"{shorten(heading, 70)}: {len(rows):,} of {total:,}"
-            strips.append(plots_images.Strip(heading, dataset.path[rows].tolist(), captions))
-    pictures = {
-        dataset.path[row]: plots_images.tile(Image.fromarray(images.decode_png(png)))
-        for row, png in dataset.png_at(shown).items()
+            heading = f"{shorten(headings[kind], 70)}: {len(rows):,} of {total:,}"
+            strips.append(grids.Strip(heading, dataset.path[rows].tolist(), captions))
+    images = {
+        dataset.path[row]: grids.tile(Image.fromarray(decode_png(png)))
+        for row, png in dataset.png_at(drawn).items()
     }
     title = f"Pictures of {split} on which predictions differ, most different probabilities first"
-    plots_images.contact_sheet(path, title, strips, pictures)
+    grids.contact_sheet(path, title, strips, images)
 
 
-def _line(name: str, said: str) -> str:
-    half = plots_images.CAPTION // 2 - 1
-    return f"{shorten(name, half)}: {shorten(said, half)}"
+def _line(name: str, predicted: str) -> str:
+    half = grids.CAPTION // 2 - 1
+    return f"{shorten(name, half)}: {shorten(predicted, half)}"

@@ -1,29 +1,37 @@
-"""Searches better settings of the head and its training, and runs the best as an experiment.
+"""Search for better settings of the head and its training; the best become an experiment.
 
     python -m tools.search --minutes 5
 
-Trials are judged on validation alone, on the maps that the stage extract has cached. The first one
+Trials are scored on validation alone, on the maps that the stage extract has cached. The first one
 has the settings of params.yaml. A search with the same maps and parameters is continued; its
-trials stand in a table in the folder of --folder.
+trials are listed in a CSV in the folder of --folder.
 """
 
 import argparse
+import hashlib
+import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
 
-from stages.common import cli
-from stages.common.errors import StageError
-from stages.common.files import atomic_file, read_json
-from stages.common.params import Params, read_params
-from stages.nn.runtime import configure
-from tools.search import project, trials
+from common import cli
+from common.errors import StageError
+from common.files import atomic_file, read_json
+from common.params import read_params
+from networks.runtime import configure
+from tools.dvc_experiments import experiment_names, experiment_words, run_experiment
+from tools.dvc_project import flags_of, outdated, output_hashes
+from tools.search.bench import Bench, open_bench
+from tools.search.results import metrics_table, trial_counts, trials_table
 from tools.search.space import changes
+from tools.search.study import finished, open_study, rows_of, search, start_of, study_name
+from tools.settings import overrides
 
-SHOWN = 5  # finished trials in the table
+INPUTS = ("dataset", "features", "sampling")  # flags of the stage train: what trials read
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -39,7 +47,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="budget (default: 5)")
     parser.add_argument("--trials", type=int, help="trials at most; default: no limit")
-    parser.add_argument("--folder", type=Path, default=Path("search"), metavar="PATH")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("search"),
+        metavar="PATH",
+        help="keeps the trials (default: search)",
+    )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="PATH")
     parser.add_argument("--no-experiment", action="store_true", help="only search")
     args = parser.parse_args(argv)
@@ -50,68 +64,92 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def described(params: Params, settings: dict[str, Any]) -> str:
-    """What a trial changes, in a line."""
-    changed = changes(params, settings)
-    return ", ".join(f"{name}={value}" for name, value in changed.items()) or "as in params.yaml"
+def require_features() -> None:
+    """Makes sure that maps and sampling are those of today's parameters, code and images.
+
+    Raises:
+        StageError: with the stages that have to run first.
+    """
+    changed = outdated("oversample", "extract")
+    if changed:
+        raise StageError(
+            "Expected feature maps and sampling that are up to date. Received: changes in "
+            f"{', '.join(changed)}. Run `dvc repro oversample extract` first."
+        )
 
 
-def table(bench: trials.Bench, study: optuna.Study) -> str:
-    """Today's settings and the best trials, with their scores on validation."""
-    start, best = trials.start_of(study), trials.finished(study)[:SHOWN]
-    lines = [f"{'trial':>7}  {'val ' + bench.objective:>12}  settings"]
-    for trial in [start, *(one for one in best if one.number != start.number)]:
-        name = "start" if trial.number == start.number else str(trial.number)
-        text = described(bench.params, trial.user_attrs["settings"])
-        lines.append(f"{name:>7}  {trial.value:>12.4f}  {text}")
-    return "\n".join(lines)
+def experiment_name(settings: dict[str, Any]) -> str:
+    """A name of the settings that differ from today's, whatever their order."""
+    content = json.dumps(settings, sort_keys=True)
+    return f"search-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def summary_of(study: optuna.Study) -> str:
-    """How many trials ended how."""
-    states = [row["state"] for row in trials.rows_of(study)]
-    counts = {state: states.count(state) for state in ("finished", "given up", "failed")}
-    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+def run_trials(args: argparse.Namespace, bench: Bench, study: optuna.Study) -> None:
+    """Searches within the budget of the command line, with a progress bar."""
+    earlier = len(study.trials)
+    if earlier:
+        print(f"==> continues a search of {earlier} trials", flush=True)
+    with cli.progress(None, "search", args.trials, unit="trial") as bar:
+
+        def move_bar(study: optuna.Study) -> None:
+            bar.set_postfix(best=f"{finished(study)[0].value:.4f}", refresh=False)
+            bar.update()
+
+        search(bench, study, args.minutes * 60, args.trials, move_bar)
 
 
-def print_results(before: dict | None, after: dict) -> None:
-    """The pipeline's own metrics of start and experiment."""
-    names = [(s, m) for s in ("val", "test") for m in ("accuracy", "f1_macro", "loss")]
-    print(f"{'':>16}" + ("     start" if before else "") + "    search")
-    for split, metric in names:
-        numbers = [found[split][metric] for found in (before, after) if found]
-        print(f"{split + ' ' + metric:>16}" + "".join(f"{number:>10.4f}" for number in numbers))
+def write_trials(path: Path, study: optuna.Study) -> None:
+    """Writes a CSV with a row per trial."""
+    with atomic_file(path) as temporary:
+        pd.DataFrame(rows_of(study)).to_csv(temporary, index=False, lineterminator="\n")
+
+
+def run_best(settings: dict[str, Any]) -> None:
+    """Runs the settings as an experiment, unless there is one, and prints its metrics.
+
+    Raises:
+        StageError: it failed; what DVC and the stage said stands above.
+    """
+    experiment = experiment_name(settings)
+    if experiment in experiment_names():
+        cli.summary("search", f"that is experiment {experiment}: dvc exp apply {experiment}")
+        return
+    metrics = flags_of("evaluate")["metrics"]
+    before = None if outdated("evaluate") else read_json(metrics)
+    print("==>", shlex.join(["dvc", *experiment_words(experiment, settings)]), flush=True)
+    status = run_experiment(experiment, settings)
+    if status:
+        raise StageError(
+            f"Expected the experiment {experiment} to run. Received: status {status} of dvc, which "
+            "says why above. `git checkout . && dvc checkout` brings the workspace back."
+        )
+    print(metrics_table(before, read_json(metrics)))
+    cli.summary(
+        "search",
+        f"experiment {experiment} is in the workspace; `git checkout . && dvc checkout` brings "
+        "the start back",
+    )
 
 
 def main(argv: list[str] | None = None) -> None:
     """Checks, searches, prints, and runs the best settings as an experiment."""
     args = parse(argv)
     params = read_params(args.params)
-    flags = project.flags_of("train")
+    flags = flags_of("train")
     if params.model.trainable == "none":
-        project.require_features()  # of a tuned backbone open_bench says what is wrong
+        require_features()  # of a tuned backbone open_bench says what is wrong
     configure(params.seed, params.compute.threads)
-    bench = trials.open_bench(params, *(flags[name] for name in project.INPUTS))
-    name = project.study_name(params)
-    study = trials.open_study(bench, args.folder / "trials.log", name)
-    earlier = len(study.trials)
-    if earlier:
-        print(f"==> continues a search of {earlier} trials", flush=True)
-    with cli.progress(None, "search", args.trials, unit="trial") as bar:
-
-        def moved(found: optuna.Study) -> None:
-            bar.set_postfix(best=f"{trials.finished(found)[0].value:.4f}", refresh=False)
-            bar.update()
-
-        trials.search(bench, study, args.minutes * 60, args.trials, moved)
-    csv = args.folder / f"{name}.csv"
-    with atomic_file(csv) as temporary:
-        pd.DataFrame(trials.rows_of(study)).to_csv(temporary, index=False, lineterminator="\n")
-    print(table(bench, study))
-    cli.summary("search", f"{summary_of(study)}; all of them in {csv}")
-    best = trials.finished(study)[0]
+    bench = open_bench(params, *(flags[name] for name in INPUTS))
+    hashes = output_hashes()
+    name = study_name(params, [hashes[flags[flag].as_posix()] for flag in INPUTS])
+    study = open_study(bench, args.folder / "trials.log", name)
+    run_trials(args, bench, study)
+    write_trials(args.folder / f"{name}.csv", study)
+    print(trials_table(bench, study))
+    cli.summary("search", f"{trial_counts(study)}; all of them in {args.folder / name}.csv")
+    best = finished(study)[0]
     settings = changes(params, best.user_attrs["settings"])
-    if best.number == trials.start_of(study).number or not settings:
+    if best.number == start_of(study).number or not settings:
         cli.summary("search", "nothing better than the settings of params.yaml was found")
         return
     cli.warn(
@@ -120,26 +158,9 @@ def main(argv: list[str] | None = None) -> None:
         "is; test had no part in it and says what it is worth",
     )
     if args.no_experiment:
-        print("==> dvc exp run", *project.overrides(settings))
+        print("==> dvc exp run", *overrides(settings))
         return
-    report(settings)
-
-
-def report(settings: dict[str, Any]) -> None:
-    """Runs the settings as an experiment, unless there is one, and prints what it gives."""
-    experiment = project.experiment_name(settings)
-    if experiment in project.experiments():
-        cli.summary("search", f"that is experiment {experiment}: dvc exp apply {experiment}")
-        return
-    metrics = project.flags_of("evaluate")["metrics"]
-    before = None if project.outdated("evaluate") else read_json(metrics)
-    project.run_experiment(experiment, settings)
-    print_results(before, read_json(metrics))
-    cli.summary(
-        "search",
-        f"experiment {experiment} is in the workspace; `git checkout . && dvc checkout` brings "
-        "the start back",
-    )
+    run_best(settings)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is searched: settings of the head and of its training, as Optuna's suggestions.
+"""Space of the search: settings of the head and of its training, as Optuna's suggestions.
 
 Every suggestion is one that params.yaml takes. A setting that has no effect beside another (the
 activation without a hidden layer, say) is not asked for there, which Optuna calls a conditional
@@ -6,13 +6,34 @@ space: its sampler then learns about each branch from trials of that branch alon
 """
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import optuna
 
-from stages.common.params import Params
+from common.params import Params
+from common.schema import Head, Model, Section, Train
+from tools.settings import apply_settings, flatten
 
-# Usual learning rates; the search goes from a tenth to ten times of it.
+
+def choices_of(section: type[Section], name: str) -> list[str]:
+    """The choices that params.yaml has for a parameter, in their order there."""
+    return list(get_args(section.model_fields[name].annotation))
+
+
+# By Optuna's name: that of the parameter, but for "l2 used", whether there is a penalty at all.
+CHOICES: dict[str, list] = {
+    "model.attention": choices_of(Model, "attention"),
+    "model.head.pooling": choices_of(Head, "pooling"),
+    "model.head.norm": [False, True],
+    "model.head.units": [0, 64, 128, 256, 512],
+    "model.head.activation": choices_of(Head, "activation"),
+    "model.head.l2 used": [False, True],
+    "train.batch_size": [16, 32, 64, 128],
+    "train.ema": [0.0, 0.95, 0.98],
+    "train.optimizer": choices_of(Train, "optimizer"),
+    "train.schedule": choices_of(Train, "schedule"),
+}
+# Usual learning rate of each optimizer; the search goes from a tenth to ten times of it.
 RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "lion": 2e-4}
 SPAN = 10.0
 ADAMW_DECAY = 0.004  # what train.weight_decay: null means there
@@ -23,13 +44,14 @@ class Suggestions:
 
     def __init__(self, trial: optuna.trial.BaseTrial, today: dict[str, Any]):
         """Args:
-        trial: is asked.
-        today: by Optuna's name, what `encode` says of today's settings.
+        trial: of Optuna, which suggests.
+        today: today's settings by Optuna's names, from `encode`.
         """
         self.trial, self.today = trial, today
 
-    def one_of(self, name: str, choices: list) -> Any:
-        """One of the choices; today's is added to them."""
+    def one_of(self, name: str, without: tuple = ()) -> Any:
+        """One of CHOICES but for some; today's is added to them."""
+        choices = [choice for choice in CHOICES[name] if choice not in without]
         today = self.today.get(name, choices[0])
         return self.trial.suggest_categorical(
             name, choices if today in choices else [*choices, today]
@@ -39,8 +61,8 @@ class Suggestions:
         """A number with three digits, or exactly today's."""
         today = self.today.get(name, low)
         low, high = min(low, today), max(high, today)
-        found = self.trial.suggest_float(name, low, high, log=log)
-        return found if found == today else min(max(float(f"{found:.3g}"), low), high)
+        value = self.trial.suggest_float(name, low, high, log=log)
+        return value if value == today else min(max(float(f"{value:.3g}"), low), high)
 
     def count(self, name: str, low: int, high: int) -> int:
         """A whole number."""
@@ -85,87 +107,76 @@ def suggest(trial: optuna.trial.BaseTrial, params: Params) -> dict[str, Any]:
 def change(params: Params, settings: dict[str, Any]) -> Params:
     """The parameters with some changed, checked as if read from params.yaml."""
     content = json.loads(params.model_dump_json())
-    for name, value in settings.items():
-        *parents, last = name.split(".")
-        section = content
-        for parent in parents:
-            section = section[parent]
-        section[last] = value
-    return Params.model_validate(content)
+    return Params.model_validate(apply_settings(content, settings))
 
 
 def changes(params: Params, settings: dict[str, Any]) -> dict[str, Any]:
     """Those of the settings that are not today's."""
-    content = params.model_dump()
-    changed = {}
-    for name, value in settings.items():
-        today: Any = content
-        for part in name.split("."):
-            today = today[part]
-        if today != value:
-            changed[name] = value
-    return changed
+    today = flatten(params.model_dump())
+    return {name: value for name, value in settings.items() if today[name] != value}
 
 
 def _head(ask: Suggestions, params: Params) -> dict[str, Any]:
-    found = {}
+    settings = {}
     if params.oversample.method != "smote":  # which needs the mean over positions
-        names = ["none", "se", "spatial", "cbam", "pool", "mha"]
-        found["model.attention"] = ask.one_of("model.attention", names)
-        if found["model.attention"] != "pool":
-            poolings = ["avg", "max", "avgmax", "gem"]
-            found["model.head.pooling"] = ask.one_of("model.head.pooling", poolings)
-    found["model.head.noise"] = ask.number("model.head.noise", 0.0, 0.3)
-    found["model.head.norm"] = ask.one_of("model.head.norm", [False, True])
-    found["model.head.dropout"] = ask.number("model.head.dropout", 0.0, 0.7)
-    found["model.head.units"] = ask.one_of("model.head.units", [0, 64, 128, 256, 512])
-    if found["model.head.units"]:
-        found["model.head.activation"] = ask.one_of(
-            "model.head.activation", ["relu", "gelu", "tanh", "silu"]
-        )
-    found["model.head.l2"] = 0.0
-    if ask.one_of("model.head.l2 used", [False, True]):
-        found["model.head.l2"] = ask.number("model.head.l2", 1e-6, 1e-2, log=True)
-    return found
+        settings["model.attention"] = ask.one_of("model.attention")
+        if settings["model.attention"] != "pool":
+            settings["model.head.pooling"] = ask.one_of("model.head.pooling")
+    settings["model.head.noise"] = ask.number("model.head.noise", 0.0, 0.3)
+    settings["model.head.norm"] = ask.one_of("model.head.norm")
+    settings["model.head.dropout"] = ask.number("model.head.dropout", 0.0, 0.7)
+    settings["model.head.units"] = ask.one_of("model.head.units")
+    if settings["model.head.units"]:
+        settings["model.head.activation"] = ask.one_of("model.head.activation")
+    settings["model.head.l2"] = 0.0
+    if ask.one_of("model.head.l2 used"):
+        settings["model.head.l2"] = ask.number("model.head.l2", 1e-6, 1e-2, log=True)
+    return settings
 
 
 def _training(ask: Suggestions, params: Params) -> dict[str, Any]:
     train = params.train
-    found = {
-        "train.batch_size": ask.one_of("train.batch_size", [16, 32, 64, 128]),
+    settings = {
+        "train.batch_size": ask.one_of("train.batch_size"),
         "train.label_smoothing": ask.number("train.label_smoothing", 0.0, 0.2),
-        "train.ema": ask.one_of("train.ema", [0.0, 0.95, 0.98]),
-        "train.optimizer": ask.one_of("train.optimizer", list(RATES)),
+        "train.ema": ask.one_of("train.ema"),
+        "train.optimizer": ask.one_of("train.optimizer"),
     }
-    usual = RATES[found["train.optimizer"]]
+    optimizer = settings["train.optimizer"]
+    rate = settings["train.learning_rate"] = _learning_rate(ask, train, optimizer)
+    if optimizer == "adamw":
+        decay = ask.number("train.weight_decay", 0.0, 0.05)
+        is_default = train.weight_decay is None and decay == ADAMW_DECAY
+        settings["train.weight_decay"] = None if is_default else decay
+    # With so little patience nothing is left of a plateau before the training ends.
+    schedule = ask.one_of("train.schedule", without=("plateau",) if train.patience <= 2 else ())
+    return settings | {"train.schedule": schedule} | _schedule(ask, train, schedule, rate)
+
+
+def _learning_rate(ask: Suggestions, train: Train, optimizer: str) -> float:
     # As a factor, so that what is learned of one optimizer helps with the others.
     factor = ask.number("train.learning_rate factor", 1 / SPAN, SPAN, log=True)
-    rate = float(f"{usual * factor:.3g}")
-    if (found["train.optimizer"], factor) == (
-        train.optimizer,
-        ask.today["train.learning_rate factor"],
-    ):
-        rate = train.learning_rate
-    found["train.learning_rate"] = rate
-    if found["train.optimizer"] == "adamw":
-        decay = ask.number("train.weight_decay", 0.0, 0.05)
-        found["train.weight_decay"] = decay
-        if train.weight_decay is None and decay == ADAMW_DECAY:
-            found["train.weight_decay"] = None
-    names = ["constant", "cosine", "polynomial", "exponential"]
-    if train.patience > 2:  # else nothing is left of a plateau before the training ends
-        names.append("plateau")
-    schedule = found["train.schedule"] = ask.one_of("train.schedule", names)
+    if (optimizer, factor) == (train.optimizer, ask.today["train.learning_rate factor"]):
+        return train.learning_rate
+    return float(f"{RATES[optimizer] * factor:.3g}")
+
+
+def _schedule(ask: Suggestions, train: Train, schedule: str, rate: float) -> dict[str, Any]:
+    """The settings that have an effect with this schedule alone."""
     if schedule == "cosine":
         most = min(4, train.epochs - 1)
-        found["train.rise_epochs"] = ask.count("train.rise_epochs", 0, most)
-    elif schedule == "polynomial":
-        found["train.decay_power"] = ask.number("train.decay_power", 0.5, 3.0)
-        found["train.end_learning_rate"] = min(train.end_learning_rate, rate)
-    elif schedule == "exponential":
-        found["train.decay_rate"] = ask.number("train.decay_rate", 0.7, 0.99)
-    elif schedule == "plateau":
+        return {"train.rise_epochs": ask.count("train.rise_epochs", 0, most)}
+    if schedule == "polynomial":
+        return {
+            "train.decay_power": ask.number("train.decay_power", 0.5, 3.0),
+            "train.end_learning_rate": min(train.end_learning_rate, rate),
+        }
+    if schedule == "exponential":
+        return {"train.decay_rate": ask.number("train.decay_rate", 0.7, 0.99)}
+    if schedule == "plateau":
         most = min(6, train.patience - 1)
-        found["train.plateau_patience"] = ask.count("train.plateau_patience", 1, most)
-        found["train.plateau_factor"] = ask.number("train.plateau_factor", 0.1, 0.7)
-    return found
+        return {
+            "train.plateau_patience": ask.count("train.plateau_patience", 1, most),
+            "train.plateau_factor": ask.number("train.plateau_factor", 0.1, 0.7),
+        }
+    return {}

@@ -1,3 +1,0 @@
-"""What `python -m app.export` is made of: pictures, formats, and the comparison with Keras."""
-
-import stages.nn  # noqa: F401  chooses Keras's backend, and must come before Keras

@@ -1,0 +1,65 @@
+"""Heat maps as arrays: enlargement, overlays, and two baselines that do not use the model."""
+
+import matplotlib as mpl
+import numpy as np
+from PIL import Image
+
+COLOUR_MAP = "turbo"  # of matplotlib: dark blue through green to red
+BLOB = 0.25  # standard deviation of the centre blob, in heights and widths of the image
+
+
+def enlarge(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A heat map at the size of its image, linear between the cells' centres.
+
+    Args:
+        heat: float (h, w).
+        size: (height, width) in px.
+
+    Returns:
+        float32 (height, width), within the range of `heat`.
+    """
+    image = Image.fromarray(np.ascontiguousarray(heat, np.float32))  # mode F
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def overlay(pixels: np.ndarray, heat: np.ndarray, opacity: float) -> np.ndarray:
+    """Lays a heat map over an image.
+
+    Args:
+        pixels: uint8 (height, width, 3).
+        heat: float (h, w) in [0, 1], of any smaller size.
+        opacity: of the heat where it is 1; where it is 0 the image shows as it is.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    smooth = _smooth(heat, pixels.shape[:2])
+    share = opacity * smooth[..., None] ** 0.5
+    return np.rint((1 - share) * pixels + share * _colours(smooth)).astype(np.uint8)
+
+
+def coloured(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The heat map alone, in the colours of `overlay`: uint8 (height, width, 3)."""
+    return np.rint(_colours(_smooth(heat, size))).astype(np.uint8)
+
+
+def random_map(rng: np.random.Generator, grid: tuple[int, int]) -> np.ndarray:
+    """Baseline of random heat: float32 (h, w), uniform in [0, 1), each cell independent."""
+    return rng.random(grid, dtype=np.float32)
+
+
+def centre_blob(grid: tuple[int, int]) -> np.ndarray:
+    """Baseline of heat in the centre of any image: a Gaussian, float32 (h, w), largest value 1."""
+    y, x = ((np.arange(length) + 0.5) / length - 0.5 for length in grid)
+    blob = np.exp(-(y[:, None] ** 2 + x[None] ** 2) / (2 * BLOB**2))
+    return (blob / blob.max()).astype(np.float32)
+
+
+def _smooth(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    grey = Image.fromarray(np.rint(heat * 255).astype(np.uint8))
+    return np.asarray(grey.resize(size[::-1], Image.Resampling.BICUBIC)) / 255.0
+
+
+def _colours(smooth: np.ndarray) -> np.ndarray:
+    """Colours as float (height, width, 3), 0 to 255."""
+    return mpl.colormaps[COLOUR_MAP](np.rint(smooth * 255).astype(int))[..., :3] * 255

@@ -1,0 +1,1 @@
+"""Plots: their common style, and the kinds that several stages draw."""

@@ -1,0 +1,1 @@
+"""Backbones: one family of networks a file (EfficientNet-Lite has three), behind `build`."""

@@ -1,0 +1,143 @@
+"""The complete model, RGB pixels in and probabilities out: composed, saved and opened."""
+
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+
+from common.errors import StageError
+from common.files import atomic_file, read_json, sha256_of, write_json
+
+MODEL_FILE = "classifier.keras"
+CARD_FILE = "classifier.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """An opened model.
+
+    Attributes:
+        model: float32 or uint8 pixels `(batch, height, width, 3)`, RGB, [0, 255] in; float32
+            probabilities `(batch, n_classes)` out.
+        backbone: its first part: pixels in, maps `(batch, h, w, channels)` out.
+        head: its second part: maps in, probabilities out.
+        class_names: in the order of the probabilities.
+        image_size: (height, width) in px.
+        resize: how images were brought to that size: stretch, crop or pad.
+        max_pixels: limit on the images' width x height.
+        frozen: whether the backbone is as it was when the maps were cached.
+    """
+
+    model: keras.Model
+    backbone: keras.Model
+    head: keras.Model
+    class_names: list[str]
+    image_size: tuple[int, int]
+    resize: str
+    max_pixels: int
+    frozen: bool
+
+
+def compose(backbone: keras.Model, head: keras.Model) -> keras.Model:
+    """Puts backbone and head together; both stay reachable as layers of their names.
+
+    The head's layers are shared, but not its optimizer, which would be saved with the model.
+    """
+    head = keras.Model(head.input, head.output, name=head.name)
+    pixels = keras.Input(backbone.input_shape[1:], name="pixels")
+    return keras.Model(pixels, head(backbone(pixels)), name="classifier")
+
+
+def save_classifier(folder: Path, model: keras.Model, card: dict) -> None:
+    """Writes the model and its card into a folder.
+
+    Args:
+        folder: where to.
+        model: from `compose`.
+        card: class_names, image_size, resize, max_pixels, frozen and whatever else describes the
+            model; the file's sha256 is added.
+    """
+    path = Path(folder) / MODEL_FILE
+    with atomic_file(path) as temporary:
+        model.save(temporary)
+        normalise(temporary)
+    write_json(Path(folder) / CARD_FILE, card | {"sha256": sha256_of(path)})
+
+
+def load_classifier(folder: Path) -> Classifier:
+    """Opens what `save_classifier` wrote, after checking its sha256.
+
+    Raises:
+        StageError: files missing, or the model's bytes are not the ones that were saved, or they
+            hold code.
+    """
+    path, card_path = Path(folder) / MODEL_FILE, Path(folder) / CARD_FILE
+    for file in (path, card_path):
+        if not file.is_file():
+            raise StageError(f"Expected a model in {folder}. Received: no {file.name}. Train one.")
+    card = read_json(card_path)
+    checksum = sha256_of(path)
+    if checksum != card["sha256"]:
+        raise StageError(
+            f"Expected {path} with sha256 {card['sha256']}. Received: {checksum}. The file was "
+            "changed or damaged since training; get it again with `dvc checkout`, or train anew."
+        )
+    try:
+        model = keras.saving.load_model(path, compile=False)  # safe mode: no code from the file
+    except (ValueError, TypeError) as error:
+        reason = str(error).split(". ")[0]
+        raise StageError(
+            f"Expected {path} to be a model that Keras {keras.__version__} opens without running "
+            f"code from the file. Received: {reason}. Train it anew."
+        ) from error
+    return Classifier(
+        model,
+        model.get_layer("backbone"),
+        model.get_layer("head"),
+        card["class_names"],
+        tuple(card["image_size"]),
+        card["resize"],
+        card["max_pixels"],
+        card["frozen"],
+    )
+
+
+def normalise(path: Path) -> None:
+    """Rewrites a .keras file so that equal models are equal bytes.
+
+    Keras puts the date, zip times and memory addresses (shared_object_id) into it.
+    """
+    with zipfile.ZipFile(path) as source:
+        members = {name: source.read(name) for name in sorted(source.namelist())}
+    metadata = json.loads(members["metadata.json"])
+    metadata["date_saved"] = "1980-01-01@00:00:00"
+    members["metadata.json"] = _dump(metadata)
+    members["config.json"] = _dump(_number_shared_objects(json.loads(members["config.json"]), {}))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as target:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.external_attr = 0o644 << 16
+            target.writestr(info, content)
+    path.write_bytes(stream.getvalue())
+
+
+def _number_shared_objects(value, numbers: dict[int, int]):
+    """Replaces memory addresses by the order in which they appear."""
+    if isinstance(value, list):
+        return [_number_shared_objects(item, numbers) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: numbers.setdefault(item, len(numbers) + 1)
+        if key == "shared_object_id"
+        else _number_shared_objects(item, numbers)
+        for key, item in value.items()
+    }
+
+
+def _dump(content) -> bytes:
+    return json.dumps(content, sort_keys=False, separators=(",", ":")).encode()

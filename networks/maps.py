@@ -1,0 +1,63 @@
+"""Maps of a frozen backbone, as the stage extract keeps them: opened, and given to a head."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from common.errors import StageError
+from common.tables.dataset import Dataset
+from common.values import as_list
+from networks.forward import inference
+
+
+def caches_maps(trainable: str | int, weights: str | list[str]) -> bool:
+    """Whether the maps of the backbone as it starts are used, by `model.trainable` and `.weights`.
+
+    Always where it stays frozen, and for the warm-up of the head where pretrained weights are
+    tuned. What starts from random weights and is trained itself has no use for them.
+    """
+    return trainable == "none" or pretrained(weights)
+
+
+def pretrained(weights: str | list[str]) -> bool:
+    """Whether no weight of the backbones starts from a random number, by `model.weights`."""
+    return "none" not in as_list(weights)
+
+
+def read_maps(path: Path, dataset: Dataset) -> np.ndarray:
+    """Opens maps written by the stage extract, memory-mapped, float16 (n, views, h, w, channels).
+
+    Raises:
+        StageError: they do not belong to `dataset`.
+    """
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise StageError(f"Expected feature maps in {path}. Received: {error}") from None
+    if array.ndim != 5 or len(array) != dataset.n:
+        raise StageError(
+            f"Expected {path} to hold ({dataset.n}, views, height, width, channels). Received: "
+            f"{array.shape}. Rebuild it with `dvc repro extract`."
+        )
+    return array
+
+
+def cached_maps(maps: np.ndarray) -> Callable[[list[int]], np.ndarray]:
+    """A function from rows to the maps of their plain view: float32 (len(rows), h, w, c)."""
+    return lambda rows: maps[rows, 0].astype(np.float32)
+
+
+def pool_maps(maps: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Yields the mean over positions of every row's plain view: float32 (m, channels) each."""
+    for start in range(0, len(maps), batch_size):
+        yield maps[start : start + batch_size, 0].mean(axis=(1, 2), dtype=np.float32)
+
+
+def predict(head: keras.Model, maps: np.ndarray, batch_size: int) -> np.ndarray:
+    """Probabilities of every row's plain view, float32 (n, n_classes)."""
+    forward = inference(head)
+    steps = range(0, len(maps), batch_size)
+    parts = [forward(maps[i : i + batch_size, 0].astype(np.float32)) for i in steps]
+    return np.concatenate(parts)

@@ -1,0 +1,56 @@
+"""Runs every distinct image through the frozen backbone once per view, and keeps its maps.
+
+Reads:  --dataset, a folder with train, val and test
+Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics
+Params: seed, augment, compute, model.backbone, model.weights, model.layer, model.trainable
+"""
+
+from common import cli
+from common.files import atomic_folder, write_json
+from common.params import read_params
+from common.tables.dataset import SPLITS, Dataset
+from common.values import as_list
+from networks.augment import build_augmenter
+from networks.backbones.build import build_backbone
+from networks.maps import caches_maps
+from networks.runtime import configure
+from stages.extract.advice import EQUAL_MAPS, idle_settings, maps_are_equal
+from stages.extract.maps import write_maps
+from stages.extract.summary import closing_line, metrics
+
+NO_MAPS_FILE = "no_maps.txt"
+NO_MAPS = "The backbone starts from random weights and is trained itself: no maps to cache.\n"
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = cli.parse_paths(__doc__, argv, "dataset", "features", "metrics")
+    params = read_params(args.params)
+    for text in idle_settings(params.augment, params.model.trainable):
+        cli.warn("extract", text)
+    configure(params.seed, params.compute.threads)
+    splits = {name: Dataset(args.dataset / name) for name in SPLITS}
+    image_size = splits["train"].preprocessing.image_size
+    backbone = build_backbone(
+        params.model.backbone, image_size, params.model.weights, params.model.layer
+    )
+    augmenter = build_augmenter(params.augment, params.seed)
+    shapes = {}
+    with atomic_folder(args.features) as folder:
+        if caches_maps(params.model.trainable, params.model.weights):
+            for name, split in splits.items():
+                views = params.augment.views if name == "train" else 1
+                file = folder / f"{name}.npy"
+                batch_size = params.compute.batch_size
+                shapes[name] = write_maps(file, backbone, split, augmenter, views, batch_size)
+            if maps_are_equal(folder / "train.npy"):
+                cli.warn("extract", EQUAL_MAPS)
+        else:
+            (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
+    names, map_shape = as_list(params.model.backbone), backbone.output_shape[1:]
+    n_images = {name: split.n for name, split in splits.items()}
+    write_json(args.metrics, metrics(names, backbone.count_params(), map_shape, shapes, n_images))
+    cli.summary("extract", closing_line(names, map_shape, shapes))
+
+
+if __name__ == "__main__":
+    cli.run(main)

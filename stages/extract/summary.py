@@ -1,0 +1,50 @@
+"""The results of extraction in numbers and in words."""
+
+import math
+from collections.abc import Sequence
+
+FLOAT16_BYTES = 2
+
+Shapes = dict[str, Sequence[int]]  # split to (n, views, height, width, channels)
+
+
+def stored_bytes(shapes: Shapes) -> int:
+    """Size of all cached maps."""
+    return sum(math.prod(shape) * FLOAT16_BYTES for shape in shapes.values())
+
+
+def metrics(
+    names: Sequence[str],
+    parameters: int,
+    map_shape: Sequence[int],
+    shapes: Shapes,
+    n_images: dict[str, int],
+) -> dict:
+    """The content of the metrics' file.
+
+    Args:
+        names: of the backbone's networks.
+        parameters: how many numbers the backbone holds.
+        map_shape: (height, width, channels) of its maps.
+        shapes: of the cached maps; empty where none are cached.
+        n_images: of each split.
+    """
+    return {
+        "backbone": " + ".join(names),
+        "parameters": parameters,
+        "map_shape": list(map_shape),
+        "views": shapes["train"][1] if shapes else None,
+        "pictures": n_images,
+        "bytes": stored_bytes(shapes),
+    }
+
+
+def closing_line(names: Sequence[str], map_shape: Sequence[int], shapes: Shapes) -> str:
+    """The stage's last words; arguments as of `metrics`."""
+    backbone = " + ".join(names)
+    if not shapes:
+        return f"nothing to cache: {backbone} starts from random weights"
+    passes = sum(shape[0] * shape[1] for shape in shapes.values())
+    size = stored_bytes(shapes) / 1e6
+    map_size = "x".join(map(str, map_shape))
+    return f"{passes:,} views through {backbone}, maps {map_size}, {size:,.0f} MB"

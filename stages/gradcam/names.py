@@ -1,0 +1,11 @@
+"""Names of heat maps: the methods', the attention's, and those that know nothing of the model."""
+
+from networks.cam import METHODS
+
+ATTENTION = "attention"  # the weights of positions that the head itself has
+RANDOM, CENTRE = "random", "centre"
+WORDS = {name: method.words for name, method in METHODS.items()} | {
+    ATTENTION: "attention",
+    RANDOM: "random map",
+    CENTRE: "centre blob",
+}

@@ -1,0 +1,86 @@
+"""Leaks: images of which a near copy stands in another split, as given splits may have it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from common.errors import StageError
+from common.tables.dataset import SPLITS
+from common.tables.storage import write_csv
+
+LEAKS_COLUMNS = ["path", "label", "split", "group", "other_path", "other_split", "action"]
+NAMED = 10  # leaks in an error message
+
+# Each value of split.leakage and what it does with the leaking images; None: it stops the stage.
+ACTIONS = {"drop_train": "dropped", "error": None, "allow": "kept"}
+
+
+def find_leaks(manifest: pd.DataFrame, split: pd.Series) -> list[dict]:
+    """Lists images whose near-duplicate group also stands in another split.
+
+    Only given splits can leak; `assign_splits` never divides a group. Of a group across train
+    and test the train image is listed, across val and test the val image: the split that
+    measures the model more finally stays as it was given.
+
+    Args:
+        manifest: columns path, label, group.
+        split: "train", "val" or "test" for each row.
+
+    Returns:
+        Dicts of `index` (into manifest), path, label, split, group, other_path, other_split.
+    """
+    rank = split.map(SPLITS.index)
+    frame = manifest.assign(split=split, rank=rank)
+    highest = frame.sort_values(["rank", "path"], ascending=[False, True]).groupby("group").first()
+    leaking = frame[frame["rank"] < frame["group"].map(highest["rank"])]
+    return [
+        {
+            "index": index,
+            "path": row["path"],
+            "label": row["label"],
+            "split": row["split"],
+            "group": int(row["group"]),
+            "other_path": highest.loc[row["group"], "path"],
+            "other_split": highest.loc[row["group"], "split"],
+        }
+        for index, row in leaking.iterrows()
+    ]
+
+
+def resolve_leaks(
+    manifest: pd.DataFrame, split: pd.Series, leakage: str
+) -> tuple[pd.DataFrame, pd.Series, list[dict]]:
+    """Handles near copies across a given split as `split.leakage` says.
+
+    Args:
+        manifest: columns path, label, group.
+        split: "train", "val" or "test" for each row.
+        leakage: a key of ACTIONS.
+
+    Returns:
+        The manifest and the split without the dropped rows, and the leaks with their `action`.
+
+    Raises:
+        StageError: with the first leaks, where `leakage` is "error".
+    """
+    leaks = find_leaks(manifest, split)
+    action = ACTIONS[leakage]
+    if leaks and action is None:
+        pairs = "\n  ".join(
+            f"{leak['path']} ({leak['split']}) ~ {leak['other_path']} ({leak['other_split']})"
+            for leak in leaks[:NAMED]
+        )
+        raise StageError(
+            f"Expected no image of one split to return in another (split.leakage: {leakage}). "
+            f"Received {len(leaks)}:\n  {pairs}\nRemove one of each pair, or set split.leakage "
+            "to drop_train."
+        )
+    if action == "dropped":
+        leaking = [leak["index"] for leak in leaks]
+        manifest, split = manifest.drop(index=leaking), split.drop(index=leaking)
+    return manifest, split, [leak | {"action": action} for leak in leaks]
+
+
+def write_leaks(path: Path, leaks: list[dict]) -> None:
+    """Writes the near copies that stood across a given split, and what was done with them."""
+    write_csv(path, pd.DataFrame(leaks, columns=LEAKS_COLUMNS))

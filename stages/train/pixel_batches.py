@@ -1,0 +1,124 @@
+"""Batches of decoded images, for the tuning of a backbone."""
+
+import mmap
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from common import cli
+from common.images import decode_png
+from common.tables.dataset import Dataset
+from common.tables.sampling import Sampling
+
+
+class PackedImages:
+    """The encoded images of a split in one file, to be read in any order.
+
+    Parquet gives whole row groups: a shuffled batch of 32 would read most of the dataset. The
+    file has no name and is gone with this object, or when the process ends, however it ends.
+    """
+
+    def __init__(self, dataset: Dataset, folder: Path, batch: int = 256):
+        """Copies the images.
+
+        Args:
+            dataset: the split.
+            folder: on whose disk the copy is made; not a folder in memory. Made if need be.
+            batch: images copied at a time.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 lives as long as this
+        lengths = []
+        for encoded in dataset.png_batches(batch):
+            for data in encoded:
+                self._file.write(data)
+                lengths.append(len(data))
+        self._file.flush()
+        self._ends = np.cumsum(lengths)
+        self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __getitem__(self, row: int) -> bytes:
+        """The encoded image of a row of the dataset."""
+        return self._bytes[self._ends[row - 1] if row else 0 : self._ends[row]]
+
+
+class PixelBatches(keras.utils.PyDataset):
+    """Batches of pixels, one-hot labels and weights for `fit`, shuffled anew every epoch.
+
+    A batch is decoded by several threads while the one before is in use; at most 16 wait.
+    """
+
+    def __init__(
+        self,
+        images: PackedImages,
+        label: np.ndarray,
+        n_classes: int,
+        sampling: Sampling,
+        batch_size: int,
+        seed: int,
+    ):
+        """Args:
+        images: of the split.
+        label: int (n,).
+        n_classes: width of the one-hot labels.
+        sampling: the rows of an epoch; repeats are told apart by the augmentation at each step.
+        batch_size: samples per batch; the last one may be smaller.
+        seed: of the shuffles.
+        """
+        super().__init__(workers=1)  # in order: the threads are below
+        self.images, self.sampling = images, sampling
+        self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
+        self.batch_size, self.seed = batch_size, seed
+        self.epoch = -1  # Keras begins the first epoch too
+        self.order = np.arange(len(sampling.rows))
+        self._decoded: Iterator[np.ndarray] = iter(())
+        self._next = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """uint8 `(batch, height, width, 3)`, float32 `(batch, n_classes)` and `(batch,)`."""
+        if index != self._next or index == 0:
+            self._decoded = cli.parallel_map(self._decode, range(index, len(self)))
+        self._next = index + 1
+        rows, _, weights = (column[self._chosen(index)] for column in self.sampling)
+        return next(self._decoded), self.one_hot[rows], weights
+
+    def on_epoch_begin(self) -> None:
+        """Moves on to the next order. Not `on_epoch_end`: Keras calls that before the first too."""
+        self.epoch += 1
+        order = np.random.default_rng([self.seed, self.epoch])
+        self.order = order.permutation(len(self.order))
+        self._next = -1  # what was decoded ahead belongs to the order before
+
+    def _chosen(self, index: int) -> np.ndarray:
+        return self.order[index * self.batch_size : (index + 1) * self.batch_size]
+
+    def _decode(self, index: int) -> np.ndarray:
+        rows = self.sampling.rows[self._chosen(index)]
+        return np.stack([decode_png(self.images[row]) for row in rows])
+
+
+def pixel_batches(
+    splits: dict[str, Dataset],
+    sampling: dict[str, Sampling],
+    batch_size: int,
+    seed: int,
+    folder: Path,
+) -> dict[str, PixelBatches]:
+    """Batches of pixels of each split; copies of the images lie on the disk of `folder`."""
+    return {
+        name: PixelBatches(
+            PackedImages(split, folder),
+            split.label,
+            len(split.class_names),
+            sampling[name],
+            batch_size,
+            seed,
+        )
+        for name, split in splits.items()
+    }

@@ -1,0 +1,63 @@
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from common import cli
+from common.errors import StageError
+from tests.helpers.pipeline import ROOT
+
+
+def test_an_error_meant_for_people_has_no_traceback_and_fails(capsys):
+    def main():
+        raise StageError("Expected x. Received: y.")
+
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: Expected x. Received: y.\n"
+
+
+def test_other_errors_are_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        cli.run(lambda: 1 / 0)
+
+
+def test_every_path_flag_is_required():
+    args = cli.parse_paths("Does a thing.\n\nMore.", ["--raw", "a", "--out", "b"], "raw", "out")
+    assert (str(args.raw), str(args.out), str(args.params)) == ("a", "b", "params.yaml")
+    with pytest.raises(SystemExit):
+        cli.parse_paths("Does a thing.", ["--raw", "a"], "raw", "out")
+
+
+def test_parallel_map_keeps_the_order_and_reads_ahead_only_a_little():
+    taken = []
+
+    def numbers():
+        for number in range(10_000):
+            taken.append(number)
+            yield number
+
+    results = cli.parallel_map(lambda number: number * 2, numbers())
+    assert [next(results) for _ in range(5)] == [0, 2, 4, 6, 8]
+    assert len(taken) < 2000
+    results.close()
+
+
+def test_parallel_map_raises_what_an_item_raises():
+    def fail(number):
+        if number == 7:
+            raise StageError(f"item {number}")
+        return number
+
+    results = cli.parallel_map(fail, range(100))
+    with pytest.raises(StageError, match="item 7"):
+        list(results)
+    assert threading.active_count() < 50
+
+
+def test_the_help_of_a_stage_names_its_command():
+    command = [sys.executable, "-m", "stages.ensemble", "--help"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("usage: python -m stages.ensemble [-h] --predictions PATH")

@@ -1,0 +1,173 @@
+"""Fitting of a head: early stopping, the weights that are kept, averaged weights."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from common.errors import StageError
+from networks import heads
+from networks.maps import predict
+from networks.runtime import configure
+from stages.train.fitting import fit
+from stages.train.map_batches import MapBatches
+from stages.train.monitors import best_epoch
+from tests.helpers.training_sets import PLAIN, TRAIN, batches_of, sampling_of, separable
+
+
+def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
+    weights = []
+    for _ in range(2):
+        configure(5, 2)
+        head = heads.build_head((3, 3, 8), 2, "pool", PLAIN)
+        val = batches_of(*separable(seed=1))
+        history = fit(head, TRAIN, batches_of(*separable()), val)
+        weights.append([weight.numpy() for weight in head.weights])
+        losses = [row["val_loss"] for row in history]
+        assert history[0]["epoch"] == 1
+        assert max(row["val_accuracy"] for row in history) > 0.9
+        kept = head.evaluate(val, verbose=0, return_dict=True)
+        assert kept["loss"] == pytest.approx(min(losses), rel=1e-5)
+    for first, second in zip(*weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_weights_scale_loss_and_gradient_and_not_the_accuracy():
+    """One step from zero, by hand: p is 0.5, the logit's gradient w (0.5 - y), SGD goes 1.9 lr."""
+    maps = np.zeros((2, 1, 1, 1, 2), np.float16)
+    maps[0, ..., 0] = maps[1, ..., 1] = 1
+    head = heads.build_head((1, 1, 2), 2, "none", PLAIN)
+    logits = head.get_layer("logits")
+    logits.set_weights([np.zeros((2, 1)), np.zeros(1)])
+    sampling = sampling_of([0, 1], [0, 0], np.array([3, 0.5], np.float32))
+    batches = MapBatches(maps, np.array([0, 1]), 2, sampling, batch_size=2, seed=0)
+    settings = TRAIN.model_copy(update={"optimizer": "sgd", "learning_rate": 0.1, "epochs": 1})
+    (row,) = fit(head, settings, batches, batches_of(maps, np.array([0, 1])))
+    assert row["loss"] == pytest.approx((3 + 0.5) / 2 * np.log(2), rel=1e-5)
+    assert row["accuracy"] == 0.5
+    gradient = np.array([3 * 0.5, 0.5 * -0.5]) / 2
+    kernel, bias = logits.get_weights()
+    np.testing.assert_allclose(kernel[:, 0], -0.19 * gradient, rtol=1e-4)
+    np.testing.assert_allclose(bias, -0.19 * gradient.sum(), rtol=1e-4)
+    moved = -0.19 * (gradient + gradient.sum())  # the two logits after the step; val has weights 1
+    expected = np.mean([np.log1p(np.exp(moved[0])), np.log1p(np.exp(-moved[1]))])
+    assert row["val_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_early_stopping_waits_for_the_given_epochs():
+    maps, label = separable()
+    noise = np.random.default_rng(0).permutation(label)
+    train = TRAIN.model_copy(update={"epochs": 100, "patience": 3})
+    history = fit(
+        heads.build_head((3, 3, 8), 2, "none", PLAIN),
+        train,
+        batches_of(maps, noise),
+        batches_of(*separable(seed=2)),
+    )
+    losses = [row["val_loss"] for row in history]
+    assert len(history) < 100
+    assert len(history) - 1 - int(np.argmin(losses)) == 3
+
+
+def test_a_loss_that_is_no_number_stops_training_and_is_named():
+    maps, label = separable()
+    maps[3] = np.nan
+    with pytest.raises(StageError, match=r"Expected loss to be finite\. Received: nan in epoch 1"):
+        fit(
+            heads.build_head((3, 3, 8), 2, "none", PLAIN),
+            TRAIN,
+            batches_of(maps, label),
+            batches_of(*separable()),
+        )
+
+
+def noisy(seed, share):
+    """Separable maps with a share of the labels turned round."""
+    maps, label = separable(seed=seed)
+    turned = np.random.default_rng(seed).permutation(len(label)) < share * len(label)
+    return maps, np.where(turned, 1 - label, label)
+
+
+def fit_plain(changes, train, val):
+    configure(3, 2)
+    head = heads.build_head((3, 3, 8), 2, "none", PLAIN)
+    return head, fit(head, TRAIN.model_copy(update=changes), train, val)
+
+
+@pytest.mark.parametrize("monitor", ["val_accuracy", "val_f1_macro", "loss"])
+def test_the_monitored_metric_decides_which_weights_are_kept(monitor):
+    maps, label = noisy(1, 0.2)
+    val = batches_of(maps, label)
+    changes = {"monitor": monitor, "patience": 4}
+    head, history = fit_plain(changes, batches_of(*noisy(0, 0.1)), val)
+    values = [row[monitor] for row in history]
+    first = int(np.argmin(values) if monitor == "loss" else np.argmax(values))
+    assert best_epoch(history, monitor) is history[first]
+    assert len(history) == min(TRAIN.epochs, first + 1 + 4)
+    assert ("val_f1_macro" in history[0]) == (monitor == "val_f1_macro")
+    answers = predict(head, maps, 16)
+    kept = history[first]
+    truth = answers[np.arange(len(label)), label]
+    assert -np.log(truth).mean() == pytest.approx(kept["val_loss"], rel=1e-4)
+    assert (answers.argmax(axis=1) == label).mean() == pytest.approx(kept["val_accuracy"])
+    if monitor == "val_f1_macro":
+        expected = f1_score(label, answers.argmax(axis=1), average="macro")
+        assert kept["val_f1_macro"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_overfitting_stops_and_the_lowest_validation_loss_is_kept():
+    # Batches of their own: validating shuffles them, and sums in another order differ in rounding.
+    _, without = fit_plain({}, batches_of(*separable()), batches_of(*noisy(1, 0.2)))
+    val = batches_of(*noisy(1, 0.2))
+    head, history = fit_plain({"stop_on_overfit": True}, batches_of(*separable()), val)
+    over = [row["val_loss"] > row["loss"] for row in without]
+    assert 0 < over.index(True) < len(without) - 1
+    assert history == without[: over.index(True) + 1]
+    kept = head.evaluate(val, verbose=0, return_dict=True)["loss"]
+    assert kept == pytest.approx(min(row["val_loss"] for row in history), rel=1e-5)
+
+
+def test_a_plateau_lowers_the_rate_after_its_patience():
+    """Validation labels are turned round, so that the first epoch stays the best of all."""
+    changes = {"schedule": "plateau", "plateau_patience": 2, "plateau_factor": 0.5, "epochs": 6}
+    maps, label = separable(seed=1)
+    _, history = fit_plain(changes, batches_of(*separable()), batches_of(maps, 1 - label))
+    assert best_epoch(history, "val_loss")["epoch"] == 1
+    rates = [row["learning_rate"] for row in history]
+    assert rates == pytest.approx([0.02, 0.02, 0.02, 0.01, 0.01, 0.005])
+
+
+def test_averaged_weights_are_evaluated_and_kept():
+    """One step per epoch, so that the weights after k steps are those of a training of k epochs.
+
+    With noise in the validation labels the averages are best before the end.
+    """
+    maps, label = separable(seed=1)
+    steps, n = 10, len(label)
+    val = batches_of(maps, label, n)
+    weights = []
+    for epochs in range(1, steps + 1):
+        # "loss" is that before the step, so it falls as long as steps help: the last is kept.
+        changes = {"learning_rate": 0.3, "monitor": "loss", "epochs": epochs}
+        head, history = fit_plain(changes, batches_of(*separable(), n), val)
+        assert best_epoch(history, "loss")["epoch"] == epochs
+        weights.append(head.get_weights())
+    averages = [weights[0]]
+    for new in weights[1:]:
+        pairs = zip(averages[-1], new, strict=True)
+        averages.append([0.8 * old + 0.2 * now for old, now in pairs])
+    for share in (0, 0.4):
+        maps, label = noisy(1, share)
+        changes = {"learning_rate": 0.3, "ema": 0.8, "epochs": steps, "patience": 1}
+        val = batches_of(maps, label, n)
+        head, averaged = fit_plain(changes, batches_of(*separable(), n), val)
+        kept = best_epoch(averaged, "val_loss")
+        assert (len(averaged) < steps) == (share > 0)
+        for weight, expected in zip(head.get_weights(), averages[kept["epoch"] - 1], strict=True):
+            np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
+        for row, average in zip(averaged, averages, strict=False):
+            head.set_weights(average)
+            answers = predict(head, maps, 16)[np.arange(n), label]
+            assert row["val_loss"] == pytest.approx(-np.log(answers).mean(), rel=1e-3)
+        # The steps themselves go on from the plain weights.
+        losses = [row["loss"] for row in history[: len(averaged)]]
+        assert [row["loss"] for row in averaged] == pytest.approx(losses, rel=1e-4)

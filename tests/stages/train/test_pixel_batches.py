@@ -1,0 +1,81 @@
+"""Batches of decoded images, in any order and as an epoch."""
+
+import keras
+import numpy as np
+import pytest
+
+from common.tables.sampling import Sampling
+from stages.train.pixel_batches import PackedImages, PixelBatches
+from tests.helpers.images import write_numbered_images
+
+N, SIDE = 11, 16
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_numbered_images(tmp_path_factory.mktemp("images") / "train", N, SIDE)
+
+
+def batches_of(dataset, folder, rows=None, weights=None, seed=0):
+    rows = np.arange(N) if rows is None else np.array(rows)
+    weights = np.ones(len(rows), np.float32) if weights is None else weights
+    sampling = Sampling(rows, np.zeros(len(rows), np.int64), weights)
+    return PixelBatches(PackedImages(dataset, folder), dataset.label, 2, sampling, 4, seed)
+
+
+def test_packed_images_are_the_dataset_in_any_order(dataset, tmp_path):
+    packed = PackedImages(dataset, tmp_path, batch=3)
+    found = dataset.png_at(range(N))
+    for row in (10, 0, 4, 3, 0):
+        assert packed[row] == found[row]
+    assert list(tmp_path.iterdir()) == []  # no name: nothing is left behind, whatever happens
+
+
+def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_path):
+    rows = [*range(N), 3, 3]
+    batches = batches_of(dataset, tmp_path, rows, np.arange(len(rows), dtype=np.float32))
+    orders = []
+    for _ in range(3):
+        batches.on_epoch_begin()
+        assert len(batches) == 4
+        pixels, labels, weights = (
+            np.concatenate(part) for part in zip(*(batches[i] for i in range(4)), strict=True)
+        )
+        assert pixels.dtype == np.uint8
+        assert pixels.shape == (13, SIDE, SIDE, 3)
+        value = pixels[:, 0, 0, 0]
+        assert sorted(value.tolist()) == sorted(rows)
+        np.testing.assert_array_equal(labels.argmax(axis=1), value % 2)
+        np.testing.assert_array_equal(np.array(rows)[weights.astype(int)], value)
+        orders.append(value.tolist())
+    assert orders[0] != orders[1] != orders[2]
+    again = batches_of(dataset, tmp_path, rows)
+    again.on_epoch_begin()
+    assert np.concatenate([again[i][0] for i in range(4)])[:, 0, 0, 0].tolist() == orders[0]
+
+
+def test_batches_asked_for_out_of_order_or_twice_are_the_same(dataset, tmp_path):
+    batches = batches_of(dataset, tmp_path)
+    batches.on_epoch_begin()
+    straight = [batches[i][0] for i in range(3)]
+    for index in (2, 0, 0, 1, 1):
+        np.testing.assert_array_equal(batches[index][0], straight[index])
+
+
+def test_what_keras_feeds_is_every_image_once_an_epoch(dataset, tmp_path):
+    drawn = []
+
+    class Spy(keras.Model):
+        def train_step(self, data):
+            drawn.extend(data[0].numpy()[:, 0, 0, 0].tolist())
+            return super().train_step(data)
+
+    inputs = keras.Input((SIDE, SIDE, 3))
+    outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs))
+    model = Spy(inputs, outputs)
+    model.compile("sgd", "categorical_crossentropy", run_eagerly=True)
+    model.fit(batches_of(dataset, tmp_path), epochs=3, shuffle=False, verbose=0)
+    epochs = [drawn[i * N : (i + 1) * N] for i in range(3)]
+    assert len(drawn) == 3 * N
+    assert all(sorted(epoch) == list(range(N)) for epoch in epochs)
+    assert epochs[0] != epochs[1]

@@ -1,0 +1,1 @@
+"""Tools beside the pipeline, which `make` calls: search, comparison, recipes."""

@@ -1,0 +1,55 @@
+"""Plan of the experiments that recipes ask for: every setting, checked before anything runs."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from common.params import read_params
+from tools.dvc_project import PARAMS, committed_params
+from tools.recipes.reading import Experiment, check_settings, experiments, read_recipe
+from tools.settings import Value, flatten
+
+WORKSPACE = ("seed", "data", "clean", "gradcam", "compute")  # sections that no recipe is about
+
+
+def plan(names: list[str], changes: dict[str, Value]) -> list[Experiment]:
+    """The experiments of these recipes, with every setting, checked.
+
+    Args:
+        names: of recipes.
+        changes: settings that win over those of the recipes.
+
+    Raises:
+        StageError: a recipe, or what it sets, cannot be used.
+    """
+    read_params(Path(PARAMS))
+    content = YAML(typ="safe", pure=True).load(Path(PARAMS))
+    here = flatten(content)
+    base = settings_to_restore(here, flatten(committed_params()))
+    planned = []
+    for recipe in names:
+        for experiment in experiments(recipe, read_recipe(recipe)):
+            experiment = experiment._replace(settings=base | experiment.settings | changes)
+            planned.append(experiment._replace(params=check_settings(content, experiment)))
+    for name in base:
+        if any(base[name] == experiment.settings[name] for experiment in planned):
+            print(f"{name}: {base[name]}, as in the last commit, not {here[name]}")
+    # An ensemble needs its members finished.
+    return sorted(planned, key=lambda experiment: bool(experiment.params.ensemble.members))
+
+
+def settings_to_restore(here: dict[str, Any], committed: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the workspace has otherwise than the last commit, as committed.
+
+    Without the sections of WORKSPACE, and without parameters that the commit does not have.
+
+    Args:
+        here: dotted parameter names and their values in the workspace.
+        committed: the same of the last commit.
+    """
+    return {
+        name: committed[name]
+        for name, value in here.items()
+        if name.split(".")[0] not in WORKSPACE and committed.get(name, value) != value
+    }
