@@ -1,1 +1,1 @@
-"""What several tests share: small sets, stand-ins for servers, projects under DVC."""
+"""Shared by several tests: small sets, stand-ins for servers, projects under DVC."""

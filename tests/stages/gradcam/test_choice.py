@@ -1,4 +1,4 @@
-"""Which test images are chosen, and in which order."""
+"""The choice of test images, and their order."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What is saved beside the model, and the drawing of its layers."""
+"""The description saved beside the model, and the drawing of its layers."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What no archive may hold: names that leave or collide, and more than the limits allow."""
+"""Checks of an archive: names that leave or collide, and contents beyond the limits."""
 
 import tarfile
 import zipfile

@@ -1,4 +1,4 @@
-"""What is particular to a .tar: names, links, headers and its end."""
+"""Members of a .tar: names, links, headers and its end."""
 
 import tarfile
 

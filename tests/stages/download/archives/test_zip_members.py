@@ -1,4 +1,4 @@
-"""What is particular to a .zip: names, links, passwords and a directory that lies."""
+"""Members of a .zip: names, links, passwords and a directory that lies."""
 
 import stat
 import struct
