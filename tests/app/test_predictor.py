@@ -25,9 +25,9 @@ def predictor(whole_run):
 @pytest.fixture(scope="module")
 def test_table(whole_run):
     """Paths of the test split's raw files, and the probabilities that the pipeline found."""
-    found = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
-    paths = [whole_run.path("raw") / path for path in found["path"]]
-    return paths, found[[f"p_{name}" for name in NAMES]].to_numpy()
+    table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    paths = [whole_run.path("raw") / path for path in table["path"]]
+    return paths, table[[f"p_{name}" for name in NAMES]].to_numpy()
 
 
 def probabilities(answers: list[Prediction]) -> np.ndarray:
@@ -39,9 +39,9 @@ def probabilities(answers: list[Prediction]) -> np.ndarray:
 def test_test_images_get_the_pipelines_probabilities(whole_run, test_table, precision, atol):
     paths, expected = test_table
     predictor = Predictor(whole_run.path("models"), precision=precision, batch_size=4)
-    found = probabilities(predictor.predict(paths))
-    np.testing.assert_allclose(found, expected, atol=atol)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    predicted = probabilities(predictor.predict(paths))
+    np.testing.assert_allclose(predicted, expected, atol=atol)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1, atol=1e-5)
     fast = predictor._fast
     assert (fast is None) == (precision == "float32")
     if fast is not None:  # and it is bfloat16 that answers
@@ -70,10 +70,10 @@ def test_all_kinds_of_one_image_get_one_answer(predictor, tmp_path):
     array = np.asarray(image)
     grey = np.asarray(image.convert("L"))
     kinds = [path, str(path), path.read_bytes(), image, array, array.astype(np.float32)]
-    found = probabilities(predictor.predict([*kinds, grey, np.dstack([grey] * 3)]))
-    np.testing.assert_array_equal(found[:6], found[:1].repeat(6, axis=0))
-    np.testing.assert_array_equal(found[6], found[7])
-    assert np.abs(found[0] - found[6]).max() > 1e-3
+    predicted = probabilities(predictor.predict([*kinds, grey, np.dstack([grey] * 3)]))
+    np.testing.assert_array_equal(predicted[:6], predicted[:1].repeat(6, axis=0))
+    np.testing.assert_array_equal(predicted[6], predicted[7])
+    assert np.abs(predicted[0] - predicted[6]).max() > 1e-3
 
 
 def test_orientation_and_transparency_are_those_of_the_pipeline(predictor):
@@ -85,16 +85,16 @@ def test_orientation_and_transparency_are_those_of_the_pipeline(predictor):
     clear = image.convert("RGBA")
     clear.putalpha(0)
     white = Image.new("RGB", (80, 60), "white")
-    found = probabilities(predictor.predict([turned, image, clear, white]))
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[2], found[3])
+    predicted = probabilities(predictor.predict([turned, image, clear, white]))
+    np.testing.assert_array_equal(predicted[0], predicted[1])
+    np.testing.assert_array_equal(predicted[2], predicted[3])
     assert predictor.prepare(turned).aspect == pytest.approx(80 / 60)
 
 
 def test_batches_change_nothing_and_may_be_of_any_size(predictor):
     pixels = np.stack([np.asarray(make_image(seed, (64, 64))) for seed in range(9)])
     together = probabilities(predictor.ask(pixels))
-    alone = np.concatenate([probabilities(predictor.ask(each[None])) for each in pixels])
+    alone = np.concatenate([probabilities(predictor.ask(image[None])) for image in pixels])
     np.testing.assert_allclose(together, alone, atol=1e-6)
     assert predictor.ask(pixels[:0]) == [] == predictor.predict([])
 
@@ -102,15 +102,15 @@ def test_batches_change_nothing_and_may_be_of_any_size(predictor):
 def test_heat_maps_are_given_where_asked_for(predictor):
     pixels = np.stack([np.asarray(make_image(seed, (64, 64), "red")) for seed in range(6)])
     wanted = [True, False, False, False, False, True]
-    found = predictor.ask(pixels, wanted)
-    assert [answer.heat_map is not None for answer in found] == wanted
+    answers = predictor.ask(pixels, wanted)
+    assert [answer.heat_map is not None for answer in answers] == wanted
     whole = predictor.ask(pixels, heat_maps=True)
-    for one, all_of_them in zip(found, whole, strict=True):
+    for answer, all_of_them in zip(answers, whole, strict=True):
         assert all_of_them.heat_map.shape == (2, 2)
         assert all_of_them.heat_map.max() == 1 and all_of_them.heat_map.min() >= 0
-        assert one.probabilities == all_of_them.probabilities
-        if one.heat_map is not None:
-            np.testing.assert_allclose(one.heat_map, all_of_them.heat_map, atol=1e-5)
+        assert answer.probabilities == all_of_them.probabilities
+        if answer.heat_map is not None:
+            np.testing.assert_allclose(answer.heat_map, all_of_them.heat_map, atol=1e-5)
 
 
 def test_a_stream_goes_on_past_what_cannot_be_used_and_reads_ahead_little(predictor, tmp_path):
@@ -124,11 +124,11 @@ def test_a_stream_goes_on_past_what_cannot_be_used_and_reads_ahead_little(predic
             yield b"no picture" if taken % 3 == 0 else good
 
     stream = predictor.stream(endless())
-    found = [next(stream) for _ in range(9)]
+    pairs = [next(stream) for _ in range(9)]
     assert taken < 100
-    kinds = [type(answer) for _, answer in found]
+    kinds = [type(answer) for _, answer in pairs]
     assert kinds == [Prediction, Prediction, ImageError] * 3
-    assert found[2][0] == b"no picture" and found[2][1].reason == "not_an_image"
+    assert pairs[2][0] == b"no picture" and pairs[2][1].reason == "not_an_image"
     ((_, missing),) = predictor.stream([tmp_path / "none.jpg"])
     assert isinstance(missing, FileNotFoundError)
     with pytest.raises(ImageError, match="not_an_image"):

@@ -77,8 +77,8 @@ def visit(browser, url, routes=None, ignored=NOISE, **settings):
     page.said, page.asked, page.dialogs = [], [], []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))
-    page.on("request", lambda asked: page.asked.append(asked.url))
-    page.on("dialog", lambda shown: (page.dialogs.append(shown.message), shown.dismiss()))
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("dialog", lambda dialog: (page.dialogs.append(dialog.message), dialog.dismiss()))
     # From the beginning: where it is only asked for at the press of a key, it may come too late.
     page.on("filechooser", lambda chooser: None)
     for pattern, answer in (routes or {}).items():
@@ -90,7 +90,9 @@ def visit(browser, url, routes=None, ignored=NOISE, **settings):
     context.close()
     complaints = [text for text in page.said if not re.search(ignored, text)]
     assert not complaints, complaints
-    elsewhere = [asked for asked in page.asked if not asked.startswith((url, "blob:", "data:"))]
+    elsewhere = [
+        address for address in page.asked if not address.startswith((url, "blob:", "data:"))
+    ]
     assert elsewhere == [] and page.dialogs == []
 
 

@@ -65,9 +65,9 @@ def test_a_format_gives_the_probabilities_of_the_keras_model(name, exported, cla
     ask = formats.FORMATS[name].open(exported / name / formats.FORMATS[name].file)
     expected = classifier.model(pixels, training=False).numpy()
     for batch in (1, 9, 4):  # the batch is free, also after another one
-        found = ask(pixels[:batch])
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, expected[:batch], atol=1e-5)
+        probabilities = ask(pixels[:batch])
+        assert probabilities.dtype == np.float32
+        np.testing.assert_allclose(probabilities, expected[:batch], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite", "openvino", "tflite_int8"])
@@ -109,14 +109,14 @@ def test_int8_is_smaller_and_its_loss_is_measured(exported, whole_run, classifie
     split = samples.dataset_samples(whole_run.path("dataset"), classifier, None)
     ask = formats.open_tflite(exported / "tflite_int8" / "model_int8.tflite")
     asked = np.stack(list(split.read())).astype(np.float32)
-    expected, found = classifier.model(asked, training=False).numpy(), ask(asked)
-    difference = np.abs(expected - found).max(axis=1)
+    expected, probabilities = classifier.model(asked, training=False).numpy(), ask(asked)
+    difference = np.abs(expected - probabilities).max(axis=1)
     check = small["check"]
     assert check["pictures"] == len(asked)
     assert check["mean_difference"] == pytest.approx(difference.mean(), abs=1e-6)
     assert 1e-4 < difference.max() == pytest.approx(check["largest_difference"], abs=1e-6)
     assert check["accuracy_keras"] == (expected.argmax(axis=1) == split.label).mean()
-    assert check["accuracy_export"] == (found.argmax(axis=1) == split.label).mean()
+    assert check["accuracy_export"] == (probabilities.argmax(axis=1) == split.label).mean()
     assert check["mean_difference"] <= check["bound_of_mean"] == comparison.INT8_BOUND
 
 
@@ -145,19 +145,19 @@ def test_a_file_of_other_weights_is_refused(whole_run, exported, classifier):
 def test_a_comparison_counts_what_it_says():
     """Worked out by hand: two images of three turn, one of them from right to wrong."""
     answers = {0: [0.9, 0.1], 1: [0.4, 0.6], 2: [0.5, 0.5]}
-    shown = [np.full((2, 2, 3), value, np.uint8) for value in answers]
-    given = samples.Samples("hand", 3, np.array([0, 1, 0]), lambda: iter(shown))
+    images = [np.full((2, 2, 3), value, np.uint8) for value in answers]
+    given = samples.Samples("hand", 3, np.array([0, 1, 0]), lambda: iter(images))
 
     def table(rows):
-        return lambda pixels, **_: np.array([rows[int(each[0, 0, 0])] for each in pixels])
+        return lambda pixels, **_: np.array([rows[int(image[0, 0, 0])] for image in pixels])
 
     changed = {0: [0.7, 0.3], 1: [0.6, 0.4], 2: [0.4, 0.6]}
-    found = comparison.compare(table(answers), table(changed), given, "")
-    assert found.images == 3
-    assert found.largest_difference == pytest.approx(0.2)
-    assert found.mean_difference == pytest.approx(0.5 / 3)
-    assert found.agreement == pytest.approx(1 / 3)
-    assert (found.accuracy_keras, found.accuracy_export) == (1.0, pytest.approx(1 / 3))
+    differences = comparison.compare(table(answers), table(changed), given, "")
+    assert differences.images == 3
+    assert differences.largest_difference == pytest.approx(0.2)
+    assert differences.mean_difference == pytest.approx(0.5 / 3)
+    assert differences.agreement == pytest.approx(1 / 3)
+    assert (differences.accuracy_keras, differences.accuracy_export) == (1.0, pytest.approx(1 / 3))
     broken = comparison.compare(table(answers), table(changed | {2: [np.nan, 1]}), given, "")
     with pytest.raises(StageError, match="nan"):
         comparison.require_close(broken, "onnx")
@@ -229,16 +229,16 @@ def test_images_are_spread_evenly():
 
 def test_the_calibration_set_is_stratified(whole_run, classifier, monkeypatch):
     monkeypatch.setattr(samples, "CALIBRATION", 15)
-    found = samples.calibration_samples(whole_run.path("dataset"), classifier)
-    assert np.bincount(found.label).tolist() == [5, 5, 5]
-    assert found.n == len(list(found.read())) == 15
+    calibration = samples.calibration_samples(whole_run.path("dataset"), classifier)
+    assert np.bincount(calibration.label).tolist() == [5, 5, 5]
+    assert calibration.n == len(list(calibration.read())) == 15
     again = samples.calibration_samples(whole_run.path("dataset"), classifier)
-    for one, two in zip(found.read(), again.read(), strict=True):
-        np.testing.assert_array_equal(one, two)
+    for image, same_image in zip(calibration.read(), again.read(), strict=True):
+        np.testing.assert_array_equal(image, same_image)
 
 
 def test_the_first_batch_is_one_image_and_the_last_what_is_left():
-    shown = [np.full((1, 1, 3), value, np.uint8) for value in range(70)]
-    batches = list(samples.Samples("", 70, None, lambda: iter(shown)).batches())
+    images = [np.full((1, 1, 3), value, np.uint8) for value in range(70)]
+    batches = list(samples.Samples("", 70, None, lambda: iter(images)).batches())
     assert [len(batch) for batch in batches] == [1, 32, 32, 5]
     assert np.concatenate(batches)[:, 0, 0, 0].tolist() == list(range(70))

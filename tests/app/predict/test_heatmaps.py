@@ -91,8 +91,8 @@ def test_captions(decision, expected):
 def test_the_caption_says_what_is_decided(predictor):
     """Longer captions have more ink, and none leaves the sheet."""
 
-    def ink(each: Prediction) -> int:
-        caption = np.asarray(draw(SMALL, each, predictor))[-30:, :, 0]
+    def ink(prediction: Prediction) -> int:
+        caption = np.asarray(draw(SMALL, prediction, predictor))[-30:, :, 0]
         assert (caption[:, -6:] == 255).all() and (caption[:, :6] == 255).all()
         return int((caption < 128).sum())
 
@@ -114,8 +114,8 @@ def test_files_stand_as_their_images_do(predictor, tmp_path, monkeypatch):
     files = HeatFiles(tmp_path / "heat", shared_folder(parse_inputs(["a", "b"])), predictor)
     for path in ("a/x.png", "b/c/x.png", "b/c/x"):
         files.write(ImageInput(path, str(tmp_path / path)), COLD)
-    found = {str(p.relative_to(tmp_path / "heat")) for p in (tmp_path / "heat").rglob("*.*")}
-    assert found == {"a/x.png.heat.jpg", "b/c/x.heat.jpg", "b/c/x.png.heat.jpg"}
+    paths = {str(p.relative_to(tmp_path / "heat")) for p in (tmp_path / "heat").rglob("*.*")}
+    assert paths == {"a/x.png.heat.jpg", "b/c/x.heat.jpg", "b/c/x.png.heat.jpg"}
 
 
 def test_what_cannot_be_written_and_what_cannot_be_read_are_told_apart(predictor, tmp_path):

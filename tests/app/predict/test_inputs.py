@@ -39,7 +39,7 @@ def put(*paths: str, data: bytes = PNG) -> None:
         path.write_bytes(data)
 
 
-def found(*words: str) -> list[str]:
+def listing(*words: str) -> list[str]:
     """Names of what is found; what is bad or passed over with its kind in front."""
     kinds = {ImageInput: "", Unusable: "bad ", Skipped: "over "}
     return [kinds[type(item)] + item.name for item in find_images(parse_inputs(words))]
@@ -58,7 +58,7 @@ def test_a_folder_is_walked_in_the_order_of_its_paths(paths, piece):
         patch.setattr(inputs, "PIECE", piece)
         for path in paths:
             file = Path(folder, path)
-            if not any(each.is_file() for each in file.parents) and not file.exists():
+            if not any(parent.is_file() for parent in file.parents) and not file.exists():
                 put(str(file))
         files = (p.relative_to(folder) for p in Path(folder).rglob("*") if p.is_file())
         seen = [p.as_posix() for p in files if not any(part[0] == "." for part in p.parts)]
@@ -68,8 +68,8 @@ def test_a_folder_is_walked_in_the_order_of_its_paths(paths, piece):
 def test_hidden_files_and_junk_are_skipped(here):
     put("set/b.png", "set/.hidden.png", "set/.git/c.png", "set/__MACOSX/d.png", "set/Thumbs.db")
     put("set/a/._x.png", "set/a/x.png")
-    assert found("set") == ["set/a/x.png", "set/b.png"]
-    assert found("set/.hidden.png", "set/.git") == ["set/.hidden.png", "set/.git/c.png"]
+    assert listing("set") == ["set/a/x.png", "set/b.png"]
+    assert listing("set/.hidden.png", "set/.git") == ["set/.hidden.png", "set/.git/c.png"]
 
 
 def test_images_are_told_by_content_and_not_by_name(here):
@@ -78,7 +78,7 @@ def test_images_are_told_by_content_and_not_by_name(here):
     put("set/empty.txt", "set/empty.jpg", data=b"")
     put("set/old.ico", data=b"\0\0\1\0 some icon")
     put("set/cut.part", data=PNG[:-50])
-    assert found("set") == [
+    assert listing("set") == [
         *("over set/README.txt", "set/cut.part", "set/empty.jpg", "over set/empty.txt"),
         *("set/old.ico", "set/page.jpg", "set/picture", "set/picture.txt"),
     ]
@@ -87,7 +87,7 @@ def test_images_are_told_by_content_and_not_by_name(here):
 def test_a_file_that_is_named_itself_is_never_passed_over(here):
     put("README.txt", data=b"hello, this is text")
     put("a.png")
-    assert found("README.txt", "none.png", "a.png") == ["README.txt", "bad none.png", "a.png"]
+    assert listing("README.txt", "none.png", "a.png") == ["README.txt", "bad none.png", "a.png"]
     (bad,) = find_images(["none.png"])
     assert (bad.reason, bad.detail) == ("missing", "no such file or folder")
 
@@ -95,24 +95,24 @@ def test_a_file_that_is_named_itself_is_never_passed_over(here):
 def test_each_file_is_found_once(here):
     put("set/a/1.png", "set/a/2.png", "set/b/1.png", "set/.h.png", "other.png")
     everything = ["set/a/1.png", "set/a/2.png", "set/b/1.png"]
-    assert found("set", "set/a", "set/a/1.png", "./set", "set/../set/b/1.png") == everything
-    assert found("set/b/1.png", "set") == ["set/b/1.png", "set/a/1.png", "set/a/2.png"]
-    assert found("set/*/1.png", "set") == ["set/a/1.png", "set/b/1.png", "set/a/2.png"]
-    assert found("set", "set/.h.png", "set/.h.png") == [*everything, "set/.h.png"]
+    assert listing("set", "set/a", "set/a/1.png", "./set", "set/../set/b/1.png") == everything
+    assert listing("set/b/1.png", "set") == ["set/b/1.png", "set/a/1.png", "set/a/2.png"]
+    assert listing("set/*/1.png", "set") == ["set/a/1.png", "set/b/1.png", "set/a/2.png"]
+    assert listing("set", "set/.h.png", "set/.h.png") == [*everything, "set/.h.png"]
     Path("link").symlink_to("set")
-    assert found("set/a", "link") == ["set/a/1.png", "set/a/2.png", "link/b/1.png"]
+    assert listing("set/a", "link") == ["set/a/1.png", "set/a/2.png", "link/b/1.png"]
 
 
 def test_globs_in_quotes_are_expanded_as_the_shell_does_it(here):
     put("set/1.png", "set/2.jpg", "set/a/3.png", "set/a/b/4.png", "set/.x/5.png", "set/.6.png")
-    assert found("set/*.png") == ["set/1.png"]
-    assert found("set/**/*.png") == ["set/1.png", "set/a/3.png", "set/a/b/4.png"]
-    assert found("**/b/*") == ["set/a/b/4.png"]
-    assert found("set/*") == ["set/1.png", "set/2.jpg", "set/a/3.png", "set/a/b/4.png"]
-    assert found("set/.*") == ["set/.6.png", "set/.x/5.png"]
-    assert found(f"{here}/set/[0-9].png") == [f"{here}/set/1.png"]
+    assert listing("set/*.png") == ["set/1.png"]
+    assert listing("set/**/*.png") == ["set/1.png", "set/a/3.png", "set/a/b/4.png"]
+    assert listing("**/b/*") == ["set/a/b/4.png"]
+    assert listing("set/*") == ["set/1.png", "set/2.jpg", "set/a/3.png", "set/a/b/4.png"]
+    assert listing("set/.*") == ["set/.6.png", "set/.x/5.png"]
+    assert listing(f"{here}/set/[0-9].png") == [f"{here}/set/1.png"]
     put("odd[1].png", "odd1.png")
-    assert found("odd[1].png") == ["odd[1].png"]  # what exists is no glob
+    assert listing("odd[1].png") == ["odd[1].png"]  # what exists is no glob
 
 
 GLOBS = st.lists(st.sampled_from(["a", "*", "**", "?b", "[ab]*", ".a"]), min_size=1, max_size=3)
@@ -128,9 +128,9 @@ def test_folders_above_every_match_are_entered(pattern, parts):
 def test_where_there_are_no_images_that_is_an_error(here):
     Path("empty").mkdir()
     put("texts/a.txt", data=b"hello, this is text")
-    assert found("empty") == ["bad empty"]
-    assert found("texts") == ["over texts/a.txt", "bad texts"]
-    assert found("*.gif") == ["bad *.gif"]
+    assert listing("empty") == ["bad empty"]
+    assert listing("texts") == ["over texts/a.txt", "bad texts"]
+    assert listing("*.gif") == ["bad *.gif"]
     reasons = [item.reason for item in find_images(parse_inputs(["empty", "none/*.gif"]))]
     assert reasons == ["no_pictures", "missing"]
 
@@ -141,15 +141,15 @@ def test_what_is_no_file_is_not_opened(here):
     Path("set/loop").symlink_to("..")
     Path("set/gone.png").symlink_to("nowhere")
     Path("set/gone").symlink_to("nowhere")
-    assert found("set") == ["set/a.png", "bad set/gone.png"]
-    assert found("set/fifo.png") == ["bad set/fifo.png"]
+    assert listing("set") == ["set/a.png", "bad set/gone.png"]
+    assert listing("set/fifo.png") == ["bad set/fifo.png"]
 
 
 def test_huge_files_are_not_read(here, monkeypatch):
     monkeypatch.setattr(inputs, "MAX_BYTES", 100)
     put("set/a.png", data=PNG + bytes(100))
     put("set/film.mp4", "film.png", data=b"\0\0\0 ftypisom" + bytes(100))
-    assert found("set") == ["bad set/a.png", "over set/film.mp4"]
+    assert listing("set") == ["bad set/a.png", "over set/film.mp4"]
     assert [item.reason for item in find_images(["set/a.png", "film.png"])] == [
         "too_large",
         "not_an_image",

@@ -14,11 +14,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 @example(["x" * 300, "x" * 301, "x" * 302])
 @example(["ß", "ss", "SS", "ẞ"])
 def test_folder_names_are_safe_and_no_two_are_one_folder(names):
-    found = folder_names(names)
-    assert len(found) == len(names)
-    folded = {unicodedata.normalize("NFC", name.casefold()) for name in found}
+    folders = folder_names(names)
+    assert len(folders) == len(names)
+    folded = {unicodedata.normalize("NFC", name.casefold()) for name in folders}
     assert len(folded) == len(names)
-    for name in found:
+    for name in folders:
         assert name and name[0] not in ". " and name[-1] not in ". "
         assert not set(name) & set('/\\<>:"|?*\0\n') and len(name.encode()) <= 255
 
@@ -42,11 +42,11 @@ PATH = st.lists(PART.filter(lambda part: part not in (".", "..")), min_size=1, m
 def test_heat_maps_never_stand_in_each_others_way(paths):
     """Neither two files of one name, nor a file where a folder has to be, for any real tree."""
     tree = {path for path in paths if not any(path[:n] in paths for n in range(1, len(path)))}
-    found = [tuple(heat_name("/".join(path)).split("/")) for path in sorted(tree)]
-    assert len(set(found)) == len(tree)
-    folders = {path[:length] for path in found for length in range(1, len(path))}
-    assert not folders & set(found)
-    for path, name in zip(sorted(tree), found, strict=True):
+    heat_paths = [tuple(heat_name("/".join(path)).split("/")) for path in sorted(tree)]
+    assert len(set(heat_paths)) == len(tree)
+    folders = {path[:length] for path in heat_paths for length in range(1, len(path))}
+    assert not folders & set(heat_paths)
+    for path, name in zip(sorted(tree), heat_paths, strict=True):
         assert len(name) == len(path) and not {"", ".", ".."} & set(name)
         assert name[-1].endswith(HEAT_SUFFIX) and len(name[-1].encode()) <= 255
 
@@ -63,7 +63,7 @@ def test_copies_are_called_like_their_images_first(name):
         return
     first, second, third = copy_names(name, "0123456789abcdef" * 4)
     assert first == name and len({first, second, third}) == 3
-    assert all(len(each.encode()) <= 255 for each in (second, third))
+    assert all(len(copy.encode()) <= 255 for copy in (second, third))
 
 
 def test_a_copy_whose_name_is_taken_has_its_checksum_before_the_suffix():

@@ -65,8 +65,8 @@ def put(path: str, data: bytes) -> None:
 def asked(capsys, models, *words) -> tuple[int, list[str], list[str]]:
     """Exit status, lines of stdout, lines of stderr (without the progress bar)."""
     status = predict.main([*map(str, words), f"--model={models}", "--batch-size=4"])
-    told = capsys.readouterr()
-    return status, told.out.splitlines(), told.err.splitlines()
+    captured = capsys.readouterr()
+    return status, captured.out.splitlines(), captured.err.splitlines()
 
 
 def test_a_folder_is_answered_in_a_table_and_bad_files_are_listed_at_the_end(
@@ -78,8 +78,10 @@ def test_a_folder_is_answered_in_a_table_and_bad_files_are_listed_at_the_end(
     assert out[0] == "image\tdecision\tconfidence\tprobabilities"
     rows = [line.split("\t") for line in out[1:]]
     assert [row[0] for row in rows] == GOOD
-    assert [row[1] for row in rows] == [each.decision or "(unsure)" for each in expected]
-    assert [row[2] for row in rows] == [f"{each.confidence:.3f}" for each in expected]
+    assert [row[1] for row in rows] == [
+        prediction.decision or "(unsure)" for prediction in expected
+    ]
+    assert [row[2] for row in rows] == [f"{prediction.confidence:.3f}" for prediction in expected]
     assert err[0] == "2 could not be answered:"
     assert err[1].startswith("  set/cut.jpg: truncated: ")
     assert err[2] == "  set/page.jpg: not_an_image: begins with b'<!DOCTYPE html> '"
@@ -115,18 +117,20 @@ def test_json_lines_come_in_order_with_errors_among_them(capsys, models, here, p
 
 
 def test_test_images_get_the_pipelines_probabilities_in_csv(capsys, models, whole_run, tmp_path):
-    known = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
-    known = known.sort_values("path", kind="stable")
+    table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    table = table.sort_values("path", kind="stable")
     raw = whole_run.path("raw")
     path = tmp_path / "out.csv"
-    status, out, _ = asked(capsys, models, *(raw / each for each in known["path"]), "--csv", path)
+    status, out, _ = asked(
+        capsys, models, *(raw / relative for relative in table["path"]), "--csv", path
+    )
     assert (status, out) == (0, [])
     with path.open(newline="", encoding="utf-8") as stream:
-        found = list(csv.DictReader(stream))
-    assert [Path(row["path"]).relative_to(raw).as_posix() for row in found] == list(known["path"])
+        rows = list(csv.DictReader(stream))
+    assert [Path(row["path"]).relative_to(raw).as_posix() for row in rows] == list(table["path"])
     for name in NAMES:
-        values = [float(row[f"p_{name}"]) for row in found]
-        np.testing.assert_allclose(values, known[f"p_{name}"], atol=1e-3)
+        values = [float(row[f"p_{name}"]) for row in rows]
+        np.testing.assert_allclose(values, table[f"p_{name}"], atol=1e-3)
 
 
 def test_heat_maps_mirror_the_folders(capsys, models, here):
@@ -150,14 +154,14 @@ def test_heat_maps_mirror_the_folders(capsys, models, here):
 def test_images_are_sorted_into_folders_byte_for_byte(capsys, models, here, predictor):
     expected = predictor.predict(GOOD)
     wanted = {
-        Path("out", each.decision or "unsure", Path(path).name): Path(path).read_bytes()
-        for path, each in zip(GOOD, expected, strict=True)
+        Path("out", prediction.decision or "unsure", Path(path).name): Path(path).read_bytes()
+        for path, prediction in zip(GOOD, expected, strict=True)
     }
     for words in ("7 copied into out", "0 copied into out, 7 there already"):
         _, _, err = asked(capsys, models, "set", "--sort-into", "out", "--csv", "out.csv")
         assert err[-1].endswith(f"table in out.csv; {words}")
-        found = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
-        assert found == wanted
+        copied = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+        assert copied == wanted
     assert [str(path) for path in Path("set").rglob("?.png")] != []
 
 
@@ -187,17 +191,17 @@ def test_an_image_may_come_by_the_standard_input(capsys, models, here, monkeypat
 
 def test_the_listing_runs_ahead_of_the_answers_by_little_however_many_there_are(predictor):
     """So a million images need no more memory than some dozens."""
-    one = image_bytes(make_image(1))
+    data = image_bytes(make_image(1))
     ahead, listed = 0, 0
 
     def endless():
         nonlocal listed
         for listed in itertools.count(1):
             name = str(listed - 1)
-            yield Unusable(name, "x", "y") if listed % 5 == 1 else ImageInput(name, "", one)
+            yield Unusable(name, "x", "y") if listed % 5 == 1 else ImageInput(name, "", data)
 
-    found = predictions(endless(), predictor.stream)
-    for number, (item, answer) in zip(range(400), found, strict=False):
+    answers = predictions(endless(), predictor.stream)
+    for number, (item, answer) in zip(range(400), answers, strict=False):
         assert item.name == str(number)
         assert isinstance(item, Unusable) == (answer is None) == (number % 5 == 0)
         ahead = max(ahead, listed - number)

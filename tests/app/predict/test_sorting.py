@@ -89,9 +89,9 @@ def test_a_class_called_unsure_keeps_its_name(tmp_path, capsys):
     sorter.write(image(tmp_path, "2.jpg", b"two"), answer(None))
     sorter.write(image(tmp_path, "3.jpg", b"three"), answer("a/b"))
     assert set(contents(tmp_path / "out")) == {"unsure/1.jpg", "unsure-2/2.jpg", "a_b/3.jpg"}
-    told = capsys.readouterr().err
-    assert "unsure images go into unsure-2" in told
-    assert f"class 'a/b' go into {tmp_path / 'out' / 'a_b'}" in told
+    message = capsys.readouterr().err
+    assert "unsure images go into unsure-2" in message
+    assert f"class 'a/b' go into {tmp_path / 'out' / 'a_b'}" in message
 
 
 def test_a_full_disk_leaves_no_half_image(tmp_path):

@@ -24,9 +24,9 @@ def answer(abstained=False, **probabilities) -> Prediction:
 
 def table(width, answers, names=("ad", "other")) -> list[str]:
     lines = []
-    told = writers.Table(names, width, lines.append)
-    for path, each in answers.items():
-        told.write(ImageInput(path, f"/{path}"), each)
+    writer = writers.Table(names, width, lines.append)
+    for path, prediction in answers.items():
+        writer.write(ImageInput(path, f"/{path}"), prediction)
     return lines
 
 
@@ -83,9 +83,9 @@ def test_wide_letters_take_two_columns():
 
 def test_json_lines_are_objects_that_can_be_read_back():
     lines = []
-    told = writers.JsonLines(lines.append)
-    told.write(ImageInput('a"\n.png', "/a"), answer(ad=0.25, other=0.75, abstained=True))
-    told.write_unusable(Unusable("b.png", "empty", "0 bytes"))
+    writer = writers.JsonLines(lines.append)
+    writer.write(ImageInput('a"\n.png', "/a"), answer(ad=0.25, other=0.75, abstained=True))
+    writer.write_unusable(Unusable("b.png", "empty", "0 bytes"))
     assert [json.loads(line) for line in lines] == [
         {
             "path": 'a"\n.png',
@@ -141,11 +141,11 @@ def test_csv_has_a_row_for_each_answer(tmp_path):
         rows.write(ImageInput('x,"\n.png', "/x"), answer(**{"a,d": 0.25, "other": 0.75}))
         rows.write(ImageInput("y.png", "/y"), answer(abstained=True, **{"a,d": 0.5, "other": 0.5}))
     with path.open(newline="", encoding="utf-8") as stream:
-        heading, *found = csv.reader(stream)
+        heading, *records = csv.reader(stream)
     assert heading == [
         *("path", "decision", "likeliest", "confidence", "abstained", "p_a,d", "p_other"),
     ]
-    assert found == [
+    assert records == [
         ['x,"\n.png', "other", "other", "0.750000", "false", "0.250000", "0.750000"],
         ["y.png", "", "a,d", "0.500000", "true", "0.500000", "0.500000"],
     ]
@@ -157,7 +157,7 @@ def test_csv_that_is_not_finished_leaves_what_was_there(tmp_path):
     with pytest.raises(KeyboardInterrupt), writers.opened_csv(path) as stream:
         writers.CsvRows(path, stream, ["ad", "other"])
         raise KeyboardInterrupt
-    assert [each.name for each in tmp_path.iterdir()] == ["out.csv"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
     assert path.read_text() == "before"
 
 

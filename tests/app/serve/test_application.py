@@ -54,11 +54,11 @@ def same(item: dict, prediction) -> None:
 def test_a_raw_image_gets_the_predictors_answer(service, expected, number, whole_run):
     answer = service.post(IMAGES[number], content_type="text/plain")
     assert answer.status_code == 200
-    found = answer.json()
+    body = answer.json()
     schemas.Answers.model_validate_json(answer.content)
     card = read_json(whole_run.path("models/classifier/classifier.json"))
-    assert found["model"] == card["sha256"][:12]
-    (item,) = found["predictions"]
+    assert body["model"] == card["sha256"][:12]
+    (item,) = body["predictions"]
     same(item, expected[number])
     assert item["heat_map"] is None
 
@@ -75,18 +75,18 @@ def test_several_images_come_back_in_order(service, expected):
 def test_what_comes_together_gets_the_answers_that_it_gets_alone(service, expected):
     """Sixty requests from twelve threads, some with heat maps, are batched as it happens."""
     before = service.count("classifier_batch_pictures_count")
-    found = [None] * 60
+    answers = [None] * 60
 
     def ask(start):
         for i in range(start, 60, 12):
-            found[i] = service.post(IMAGES[i % 3], "?heat_map=true" if i % 4 == 0 else "")
+            answers[i] = service.post(IMAGES[i % 3], "?heat_map=true" if i % 4 == 0 else "")
 
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for i, answer in enumerate(found):
+    for i, answer in enumerate(answers):
         (item,) = answer.json()["predictions"]
         same(item, expected[i % 3])
         assert (item["heat_map"] is not None) == (i % 4 == 0)
@@ -102,8 +102,10 @@ def test_heat_maps_are_layers_of_the_images_aspect(service, expected):
         heat = np.asarray(image)[..., 3]
     assert heat.max() == 255
     row, column = np.unravel_index(expected[0].heat_map.argmax(), (2, 2))
-    quarters = [part for half in np.array_split(heat, 2) for part in np.array_split(half, 2, 1)]
-    assert np.argmax([part.mean() for part in quarters]) == 2 * row + column
+    quarters = [
+        quarter for half in np.array_split(heat, 2) for quarter in np.array_split(half, 2, 1)
+    ]
+    assert np.argmax([quarter.mean() for quarter in quarters]) == 2 * row + column
 
 
 def test_a_bad_image_among_good_ones_costs_itself_alone(service, expected):
@@ -120,31 +122,33 @@ def test_a_bad_image_among_good_ones_costs_itself_alone(service, expected):
 def test_the_model_tells_of_itself(service, whole_run):
     answer = service.client.get("/v1/model")
     schemas.Model.model_validate_json(answer.content)
-    found = answer.json()
+    description = answer.json()
     card = read_json(whole_run.path("models/classifier/classifier.json"))
-    assert (found["class_names"], found["image_size"]) == (NAMES, [64, 64])
-    assert found["sha256"] == card["sha256"] and found["max_pixels"] == 50_000_000
-    assert found["decision"] == read_json(whole_run.path("models/decision.json"))
-    assert found["limits"] == {"body_bytes": 10_000_000, "pictures": 32}
+    assert (description["class_names"], description["image_size"]) == (NAMES, [64, 64])
+    assert description["sha256"] == card["sha256"] and description["max_pixels"] == 50_000_000
+    assert description["decision"] == read_json(whole_run.path("models/decision.json"))
+    assert description["limits"] == {"body_bytes": 10_000_000, "pictures": 32}
     test = read_json(whole_run.path("m/evaluate.json"))["test"]
-    assert found["metrics"]["accuracy"] == {
+    assert description["metrics"]["accuracy"] == {
         "value": test["accuracy"], "low": test["accuracy_low"], "high": test["accuracy_high"],
         "words": "Accuracy", "fraction": True,
     }  # fmt: skip
-    assert "per_class" not in found["metrics"] and "accuracy_low" not in found["metrics"]
+    assert (
+        "per_class" not in description["metrics"] and "accuracy_low" not in description["metrics"]
+    )
 
 
 def test_examples_are_test_images_of_each_class_in_turn(service, whole_run):
     answer = service.client.get("/v1/examples")
     schemas.Examples.model_validate_json(answer.content)
-    found = answer.json()["examples"]
-    assert [each["label"] for each in found[:3]] == NAMES
+    examples = answer.json()["examples"]
+    assert [example["label"] for example in examples[:3]] == NAMES
     test = Dataset(whole_run.path("dataset/test"))
     first = test.png_at([int(np.flatnonzero(test.label == 1)[0])])
-    image = service.client.get(found[1]["url"])
+    image = service.client.get(examples[1]["url"])
     assert image.content in first.values() and image.headers["content-type"] == "image/png"
     for path, status in {
-        f"/examples/{len(found)}": 404, "/examples/-1": 404, "/examples/x": 400,
+        f"/examples/{len(examples)}": 404, "/examples/-1": 404, "/examples/x": 400,
         "/examples/..%2f..%2fparams.yaml": 404,
     }.items():  # fmt: skip
         answer = service.client.get(path)
@@ -193,8 +197,8 @@ def test_the_content_policy_lets_no_inline_and_no_foreign_script_in():
 
 
 def test_the_description_names_bodies_statuses_and_forms(service):
-    found = service.client.get("/openapi.json").json()
-    predict = found["paths"]["/v1/predict"]["post"]
+    description = service.client.get("/openapi.json").json()
+    predict = description["paths"]["/v1/predict"]["post"]
     assert {"application/octet-stream", "multipart/form-data"} <= predict["requestBody"][
         "content"
     ].keys()
@@ -203,11 +207,11 @@ def test_the_description_names_bodies_statuses_and_forms(service):
     for status, response in predict["responses"].items():
         form = response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert form == ("Answers" if status == "200" else "Failure")
-        assert form in found["components"]["schemas"]
+        assert form in description["components"]["schemas"]
     schemas.Answers.model_validate(schemas.PREDICT_EXAMPLE)
     example = predict["responses"]["200"]["content"]["application/json"]["example"]
     assert example == schemas.PREDICT_EXAMPLE
-    assert set(found["paths"]) == {
+    assert set(description["paths"]) == {
         "/v1/predict", "/v1/model", "/v1/examples", "/examples/{number}", "/healthz", "/readyz",
         "/metrics",
     }  # fmt: skip

@@ -18,7 +18,7 @@ class Model:
         self.free.set()
 
     def __call__(self, pixels, heat_maps):
-        self.asked.append([int(each[0, 0, 0]) for each in pixels])
+        self.asked.append([int(array[0, 0, 0]) for array in pixels])
         self.heats.append(list(heat_maps))
         assert self.free.wait(30)
         if 13 in self.asked[-1]:
@@ -94,11 +94,11 @@ def test_a_fault_reaches_all_of_the_batch_and_the_next_is_answered(batcher, mode
         first, tasks = await held_up(batcher, model, [5, 13])
         model.free.set()
         await first
-        found = await asyncio.gather(*tasks, return_exceptions=True)
-        return found, await batcher.ask(image(6))
+        errors = await asyncio.gather(*tasks, return_exceptions=True)
+        return errors, await batcher.ask(image(6))
 
-    found, after = asyncio.run(run())
-    assert [type(each) for each in found] == [OSError, OSError] and after == 6
+    errors, after = asyncio.run(run())
+    assert [type(error) for error in errors] == [OSError, OSError] and after == 6
 
 
 def test_closing_answers_what_waits_and_takes_nothing_more(model):

@@ -52,9 +52,9 @@ def test_pixels_and_aspect_are_those_of_the_predictor(decoders):
         "PNG": {}, "JPEG": {"exif": exif}, "WEBP": {}, "GIF": {}, "BMP": {}, "AVIF": {},
     }.items():  # fmt: skip
         data = image_bytes(make_image(4, (400, 300)), format_, **options)
-        found, expected = decoders.prepare(data), other.prepare(data)
-        np.testing.assert_array_equal(found.pixels, expected.pixels)
-        assert found.aspect == expected.aspect == (0.75 if options else 4 / 3), format_
+        prepared, expected = decoders.prepare(data), other.prepare(data)
+        np.testing.assert_array_equal(prepared.pixels, expected.pixels)
+        assert prepared.aspect == expected.aspect == (0.75 if options else 4 / 3), format_
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:

@@ -179,13 +179,13 @@ def test_on_a_phone_the_camera_comes_first(browser, server):
 
 def luminance(colour: list[float]) -> float:
     """Relative luminance of red, green and blue in [0, 255], by WCAG 2.2."""
-    parts = [part / 255 for part in colour]
+    parts = [channel / 255 for channel in colour]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
-    pair = [luminance([float(x) for x in re.findall(r"[\d.]+", c)[:3]]) for c in (one, other)]
+def contrast(colour: str, other: str) -> float:
+    pair = [luminance([float(x) for x in re.findall(r"[\d.]+", c)[:3]]) for c in (colour, other)]
     return (max(pair) + 0.05) / (min(pair) + 0.05)
 
 
@@ -211,9 +211,9 @@ def test_text_and_edges_stand_out_by_day_and_by_night(browser, server, scheme):
         expect(page.locator("#state")).to_contain_text("does not answer")
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (contrast(paper, "rgb(0, 0, 0)") < 3) == (scheme == "dark")
-        found = page.evaluate(COLOURS)
-        assert len(found) > 60 and len({tuple(colours) for _, *colours in found}) >= 8
-        assert [each for each in found if contrast(*each[1:]) < 4.5] == []
+        texts = page.evaluate(COLOURS)
+        assert len(texts) > 60 and len({tuple(colours) for _, *colours in texts}) >= 8
+        assert [text for text in texts if contrast(*text[1:]) < 4.5] == []
         for selector, what in EDGES.items():
             edge = page.locator(selector).evaluate(f"e => getComputedStyle(e).{what}")
             assert contrast(edge, paper) >= 3, (selector, edge, paper)

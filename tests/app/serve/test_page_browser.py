@@ -29,14 +29,14 @@ def percent(share: float) -> str:
     return ">99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 
-def check_answer(shown, answer):
+def check_answer(answer_card, answer):
     """The card says what the model says, class by class."""
-    expect(shown.locator(".decision")).to_have_text(answer.decision)
+    expect(answer_card.locator(".decision")).to_have_text(answer.decision)
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
-    assert shown.locator(".bars li .class").all_inner_texts() == [name for name, _ in ranked]
-    shares = [text.replace("\xa0", " ") for text in shown.locator(".share").all_inner_texts()]
+    assert answer_card.locator(".bars li .class").all_inner_texts() == [name for name, _ in ranked]
+    shares = [text.replace("\xa0", " ") for text in answer_card.locator(".share").all_inner_texts()]
     assert shares == [percent(share) for _, share in ranked]
-    widths = shown.locator(".bars li").evaluate_all(
+    widths = answer_card.locator(".bars li").evaluate_all(
         "rows => rows.map(r => r.querySelector('.fill').style.inlineSize)"
     )
     assert [float(width[:-1]) / 100 for width in widths] == pytest.approx(
@@ -50,10 +50,10 @@ def test_a_dropped_image_gets_the_models_answer_and_a_heat_map(page, predictor):
     give(page, ("red.png", RED))
     expect(page.locator("body.over")).not_to_be_attached()
     (answer,) = predictor.predict([RED])
-    shown = card(page, "red.png")
-    check_answer(shown, answer)
+    answer_card = card(page, "red.png")
+    check_answer(answer_card, answer)
     assert page.title() == f"{answer.decision} · Image classifier"
-    heat, image = shown.locator("img.heat"), shown.get_by_alt_text("red.png")
+    heat, image = answer_card.locator("img.heat"), answer_card.get_by_alt_text("red.png")
     expect(heat).to_be_visible()
     assert heat.bounding_box() == image.bounding_box()
     box = image.bounding_box()
@@ -120,8 +120,8 @@ def test_an_example_is_asked_about(page):
     first = page.locator("#examples button").first
     label = first.get_attribute("title")
     first.click()
-    shown = card(page, f"example 1, {label[0].lower()}{label[1:]}")
-    expect(shown.locator(".decision")).to_be_visible()
+    answer_card = card(page, f"example 1, {label[0].lower()}{label[1:]}")
+    expect(answer_card.locator(".decision")).to_be_visible()
 
 
 def test_several_images_are_counted_and_come_as_csv(page, predictor):
@@ -132,10 +132,10 @@ def test_several_images_are_counted_and_come_as_csv(page, predictor):
     expect(wrong.get_by_role("button", name="Try again")).to_have_count(0)
     expect(page.locator(".decision")).to_have_count(3)
     expect(page.locator("#progress")).to_have_text("4 pictures")
-    found = dict(chip.rsplit(" ", 1) for chip in page.locator("#counts li").all_inner_texts())
+    counts = dict(chip.rsplit(" ", 1) for chip in page.locator("#counts li").all_inner_texts())
     right = predictor.predict([RED, BLUE, GREEN])
     decisions = [answer.decision for answer in right]
-    assert found == {name: str(decisions.count(name)) for name in decisions} | {"no answer": "1"}
+    assert counts == {name: str(decisions.count(name)) for name in decisions} | {"no answer": "1"}
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
@@ -156,10 +156,10 @@ def test_fields_of_the_csv_cannot_become_formulas_or_more_fields(page):
         "plain": "plain", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x",
         'a"b': '"a""b"', "a,b": '"a,b"', "a\nb": '"a\nb"', "\tx": "'\tx", "=a,b": '"\'=a,b"',
     }  # fmt: skip
-    found = page.evaluate(
+    fields = page.evaluate(
         "async (texts) => texts.map((await import('/static/csv.js')).field)", list(wanted)
     )
-    assert found == list(wanted.values())
+    assert fields == list(wanted.values())
     numbers = "async () => [-0.5, null, false].map((await import('/static/csv.js')).field)"
     assert page.evaluate(numbers) == ["-0.5", "", "false"]
 

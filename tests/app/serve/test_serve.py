@@ -101,9 +101,9 @@ def test_a_port_that_is_taken_is_named():
 
 def test_errors_end_the_program_with_status_1_and_one_line():
     words = [sys.executable, "-m", "app.serve", "--host", "0.0.0.0"]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == 1 and found.stdout == ""
-    assert re.fullmatch(r"error: Expected --allowed-host NAME .*\n", found.stderr)
+    completed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert completed.returncode == 1 and completed.stdout == ""
+    assert re.fullmatch(r"error: Expected --allowed-host NAME .*\n", completed.stderr)
 
 
 @pytest.mark.parametrize(

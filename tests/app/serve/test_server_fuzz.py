@@ -97,7 +97,7 @@ def test_mutated_bodies_get_documented_answers(whole_run):
         connection.close()
 
     with Service(whole_run, Limits(decoders=2)) as service:
-        before = [each._process.pid for each in service.worker.decoders._all]
+        before = [decoder._process.pid for decoder in service.worker.decoders._all]
         start = time.monotonic()
         threads = [threading.Thread(target=ask, args=(service.port,)) for _ in range(CONNECTIONS)]
         for thread in threads:
@@ -111,6 +111,6 @@ def test_mutated_bodies_get_documented_answers(whole_run):
         assert min(statuses[status] for status in (200, 415, 422)) > COUNT // 50
         until(service.quiet)
         assert service.post(VALID[0]).status_code == 200
-        after = [each._process.pid for each in service.worker.decoders._all]
+        after = [decoder._process.pid for decoder in service.worker.decoders._all]
         died = len(set(after) - set(before))
         print(f"{COUNT} bodies in {seconds:.0f} s: {statuses}; decoders replaced: {died}")

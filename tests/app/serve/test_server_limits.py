@@ -156,8 +156,12 @@ def test_clients_that_do_not_take_their_answers_are_cut(service, last):
         mine = connection.getsockname()
 
         def unsent() -> list[int]:
-            known = list(service.server.server_state.connections)
-            return [each.transport.get_write_buffer_size() for each in known if each.client == mine]
+            connections = list(service.server.server_state.connections)
+            return [
+                server_side.transport.get_write_buffer_size()
+                for server_side in connections
+                if server_side.client == mine
+            ]
 
         until(lambda: unsent() and unsent()[0] > 0)
         until(lambda: not unsent(), seconds=5)
@@ -174,7 +178,7 @@ def test_images_of_a_request_are_limited(service):
 
 
 def together(service, contents) -> list:
-    found = [None] * len(contents)
+    answers = [None] * len(contents)
 
     def ask(number):
         with service.connect() as connection:
@@ -183,21 +187,21 @@ def together(service, contents) -> list:
             )
             with contextlib.suppress(OSError):
                 connection.sendall(head + contents[number])
-            found[number] = everything(connection)
+            answers[number] = everything(connection)
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(contents))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    return found
+    return answers
 
 
 def test_work_in_flight_is_limited_and_says_when_to_come_again(service):
-    found = together(service, [SLOW] * 12)
-    statuses = [status for status, _ in found]
+    answers = together(service, [SLOW] * 12)
+    statuses = [status for status, _ in answers]
     assert set(statuses) == {200, 503} and statuses.count(200) >= 4
-    for status, data in found:
+    for status, data in answers:
         if status == 503:
             assert b"retry-after: 1\r\n" in data and b'"busy"' in data
 
@@ -208,15 +212,15 @@ def test_memory_for_bodies_is_limited(service):
     for connection in connections:
         head = service.request(f"content-length: {BODY}\r\n")
         connection.sendall(head + bytes(BODY - 1))
-    found = [everything(connection)[0] for connection in connections]
+    statuses = [everything(connection)[0] for connection in connections]
     for connection in connections:
         connection.close()
-    assert set(found) == {408, 503} and found.count(408) <= 3
+    assert set(statuses) == {408, 503} and statuses.count(408) <= 3
 
 
 def test_floods_of_connections_are_answered_or_cut(service):
-    found = together(service, [GOOD] * 300)
-    statuses = [status for status, _ in found]
+    answers = together(service, [GOOD] * 300)
+    statuses = [status for status, _ in answers]
     assert set(statuses) <= {0, 200, 503} and statuses.count(200) >= 4
     assert statuses.count(503) > 100
 

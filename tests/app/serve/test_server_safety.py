@@ -48,8 +48,8 @@ def works_afterwards(service):
 )  # fmt: skip
 def test_only_calls_by_known_names_are_answered(service, host, status):
     head = b"GET /v1/model HTTP/1.1\r\nconnection: close\r\nhost: " + host.encode("latin-1")
-    found, data = service.raw(head + b"\r\n\r\n")
-    assert found == status
+    answered, data = service.raw(head + b"\r\n\r\n")
+    assert answered == status
     assert status == 200 or b'"wrong_host"' in data or b'"bad_request"' in data
     assert b"evil" not in data
 
@@ -228,8 +228,8 @@ def test_details_stand_in_the_log_under_the_id_that_the_client_gets(service, cap
     with_log(monkeypatch)
     with caplog.at_level(logging.INFO, "app.serve"):
         answer = service.post(b"no picture \n2026-11-21 INFO app.serve: all is well\x1b[2J")
-    found = answer.json()["error"]
-    (record,) = {each for each in caplog.records if found["id"] in each.getMessage()}
+    failure = answer.json()["error"]
+    (record,) = {entry for entry in caplog.records if failure["id"] in entry.getMessage()}
     line = record.getMessage()
     assert "no picture" in line and "no picture" not in answer.text
     assert "\n" not in line and "\x1b" not in line
@@ -245,7 +245,7 @@ def test_a_fault_of_ours_gives_an_id_and_no_more(service, caplog, monkeypatch):
     batcher._closed = False
     assert (answer.status_code, code(answer)) == (500, "internal")
     assert "batcher" not in answer.text and "Traceback" not in answer.text
-    (record,) = {each for each in caplog.records if each.levelno == logging.ERROR}
+    (record,) = {entry for entry in caplog.records if entry.levelno == logging.ERROR}
     assert answer.json()["error"]["id"] in record.getMessage() and record.exc_info
 
 
