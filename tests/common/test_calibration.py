@@ -15,11 +15,11 @@ def test_the_calibration_error_of_a_case_worked_out_by_hand():
     confidence = np.array([0.6, 0.6, 0.95, 0.95])
     p = np.c_[confidence, 1 - confidence]
     label = np.array([0, 1, 0, 0])
-    found = calibration.reliability(label, p)
-    assert found["count"].tolist() == [0] * 8 + [2] + [0] * 5 + [2]
-    assert found["accuracy"][8] == 0.5
-    assert found["confidence"][14] == pytest.approx(0.95)
-    assert np.isnan(found["accuracy"][0])
+    bins = calibration.reliability(label, p)
+    assert bins["count"].tolist() == [0] * 8 + [2] + [0] * 5 + [2]
+    assert bins["accuracy"][8] == 0.5
+    assert bins["confidence"][14] == pytest.approx(0.95)
+    assert np.isnan(bins["accuracy"][0])
     expected = 0.5 * abs(0.5 - 0.6) + 0.5 * abs(1 - 0.95)
     assert calibration.calibration_error(label, p) == pytest.approx(expected)
 
@@ -29,8 +29,8 @@ def test_the_brier_score_counts_all_classes():
     expected = ((0.3**2 + 0.2**2 + 0.1**2) + (0.1**2 + 0.8**2 + 0.9**2)) / 2
     assert calibration.brier_score(np.array([0, 2]), p) == pytest.approx(expected)
     binary = np.array([0.2, 0.9, 0.4])
-    found = calibration.brier_score(np.array([0, 1, 1]), np.c_[1 - binary, binary])
-    assert found == pytest.approx(2 * brier_score_loss([0, 1, 1], binary))
+    score = calibration.brier_score(np.array([0, 1, 1]), np.c_[1 - binary, binary])
+    assert score == pytest.approx(2 * brier_score_loss([0, 1, 1], binary))
 
 
 def draw(n_classes, n, scale, seed):
@@ -48,10 +48,10 @@ def test_the_temperature_that_was_put_in_is_found(n_classes, scale):
     label, logits = draw(n_classes, 20_000, scale, 0)
     assert calibration.fit_temperature(label, logits) == pytest.approx(scale, rel=0.05)
     written = np.round(softmax(logits, axis=1), 6)
-    found = calibration.fit_temperature(label, calibration.logits_of(written))
-    assert found == pytest.approx(scale, rel=0.06)
+    temperature = calibration.fit_temperature(label, calibration.logits_of(written))
+    assert temperature == pytest.approx(scale, rel=0.06)
     before = calibration.calibration_scores(label, written)
-    after = calibration.calibration_scores(label, calibration.soften(written, found))
+    after = calibration.calibration_scores(label, calibration.soften(written, temperature))
     assert after["loss"] <= before["loss"] + 1e-6
     if scale == 2.5:
         assert after["ece"] < 0.3 * before["ece"]
@@ -60,10 +60,10 @@ def test_the_temperature_that_was_put_in_is_found(n_classes, scale):
 def test_few_images_without_a_mistake_hardly_move_the_temperature():
     """The likelihood alone would go to 0."""
     p = np.array([[0.9, 0.1]] * 20)
-    found = calibration.fit_temperature(np.zeros(20, int), calibration.logits_of(p))
-    assert 0.6 < found < 1
-    one = calibration.fit_temperature(np.zeros(1, int), calibration.logits_of(p[:1]))
-    assert found < one < 1
+    temperature = calibration.fit_temperature(np.zeros(20, int), calibration.logits_of(p))
+    assert 0.6 < temperature < 1
+    temperature_of_one = calibration.fit_temperature(np.zeros(1, int), calibration.logits_of(p[:1]))
+    assert temperature < temperature_of_one < 1
 
 
 @given(st.integers(0, 10**6), st.floats(1.0, 5.0))

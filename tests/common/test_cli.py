@@ -59,5 +59,5 @@ def test_parallel_map_raises_what_an_item_raises():
 
 def test_the_help_of_a_stage_names_its_command():
     command = [sys.executable, "-m", "stages.ensemble", "--help"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert shown.startswith("usage: python -m stages.ensemble [-h] --predictions PATH")
+    help_text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert help_text.startswith("usage: python -m stages.ensemble [-h] --predictions PATH")

@@ -246,8 +246,8 @@ def test_reducing_keeps_every_pixel_in_its_place(orientation, how):
     exif[0x0112] = orientation
     image = make_image(5, (1017, 1209))
     data = image_bytes(image, "JPEG", quality=95, exif=exif)
-    found = np.asarray(load_pixels(data, (60, 40), how, LIMIT), int)
-    difference = np.abs(found - np.asarray(load_full(data, (60, 40), how), int))
+    reduced = np.asarray(load_pixels(data, (60, 40), how, LIMIT), int)
+    difference = np.abs(reduced - np.asarray(load_full(data, (60, 40), how), int))
     assert decode(data, LIMIT, (60, 40)).image.width < 160
     assert difference.mean() < 0.4
     assert difference.max() <= 3
@@ -261,8 +261,8 @@ def test_reduced_grey_and_print_colours_are_those_of_the_whole(mode, progressive
     decoded = decode(data, LIMIT, (60, 60))
     assert (decoded.mode, decoded.image.mode) == (mode, "RGB")
     assert decoded.image.size == (200, 160)
-    found = np.asarray(load_pixels(data, (60, 60), "stretch", LIMIT), int)
-    assert np.abs(found - np.asarray(load_full(data, (60, 60)), int)).mean() < 1
+    reduced = np.asarray(load_pixels(data, (60, 60), "stretch", LIMIT), int)
+    assert np.abs(reduced - np.asarray(load_full(data, (60, 60)), int)).mean() < 1
 
 
 def test_a_cut_jpeg_is_found_while_reducing_too():

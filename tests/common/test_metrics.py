@@ -11,21 +11,21 @@ def test_a_case_worked_out_by_hand():
     # a: 3 of 4 found, nothing else taken for it; b: both found, one a taken for it.
     y_true = np.array([0, 0, 0, 0, 1, 1])
     p_b = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8])
-    found = metrics.evaluate(y_true, np.c_[1 - p_b, p_b], NAMES, "test")
-    assert found["n_examples"] == 6
-    assert found["accuracy"] == pytest.approx(5 / 6)
-    assert found["balanced_accuracy"] == pytest.approx((3 / 4 + 1) / 2)
-    assert found["precision_macro"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["recall_macro"] == pytest.approx((3 / 4 + 1) / 2)
+    scores = metrics.evaluate(y_true, np.c_[1 - p_b, p_b], NAMES, "test")
+    assert scores["n_examples"] == 6
+    assert scores["accuracy"] == pytest.approx(5 / 6)
+    assert scores["balanced_accuracy"] == pytest.approx((3 / 4 + 1) / 2)
+    assert scores["precision_macro"] == pytest.approx((1 + 2 / 3) / 2)
+    assert scores["recall_macro"] == pytest.approx((3 / 4 + 1) / 2)
     f1_a, f1_b = 6 / 7, 4 / 5
-    assert found["f1_macro"] == pytest.approx((f1_a + f1_b) / 2)
-    assert found["f1_weighted"] == pytest.approx((4 * f1_a + 2 * f1_b) / 6)
-    assert found["roc_auc"] == 1.0
-    assert found["pr_auc"] == 1.0
-    assert found["mcc"] == pytest.approx((3 * 2 - 1 * 0) / np.sqrt(3 * 3 * 4 * 2))
+    assert scores["f1_macro"] == pytest.approx((f1_a + f1_b) / 2)
+    assert scores["f1_weighted"] == pytest.approx((4 * f1_a + 2 * f1_b) / 6)
+    assert scores["roc_auc"] == 1.0
+    assert scores["pr_auc"] == 1.0
+    assert scores["mcc"] == pytest.approx((3 * 2 - 1 * 0) / np.sqrt(3 * 3 * 4 * 2))
     log = np.log([0.9, 0.8, 0.7, 0.4, 0.7, 0.8])
-    assert found["loss"] == pytest.approx(-log.mean())
-    assert found["per_class"] == {
+    assert scores["loss"] == pytest.approx(-log.mean())
+    assert scores["per_class"] == {
         "a": {"precision": 1.0, "recall": 0.75, "f1": pytest.approx(f1_a), "support": 4},
         "b": {"precision": pytest.approx(2 / 3), "recall": 1.0, "f1": 0.8, "support": 2},
     }
@@ -37,7 +37,7 @@ def test_many_classes_agree_with_scikit_learn():
     p = rng.dirichlet(np.ones(4), len(y_true)) + 0.4 * np.eye(4)[y_true]
     p /= p.sum(axis=1, keepdims=True)
     y_pred = p.argmax(axis=1)
-    found = metrics.evaluate(y_true, p, list("abcd"), "test")
+    scores = metrics.evaluate(y_true, p, list("abcd"), "test")
     expected = {
         "accuracy": sk.accuracy_score(y_true, y_pred),
         "balanced_accuracy": sk.balanced_accuracy_score(y_true, y_pred),
@@ -51,22 +51,22 @@ def test_many_classes_agree_with_scikit_learn():
         "loss": sk.log_loss(y_true, p),
     }
     for name, value in expected.items():
-        assert found[name] == pytest.approx(value), name
+        assert scores[name] == pytest.approx(value), name
 
 
 def test_what_is_undefined_is_none_with_a_reason(capsys):
     p = np.array([[0.9, 0.1], [0.8, 0.2]])
-    found = metrics.evaluate(np.array([0, 0]), p, NAMES, "val")
-    assert found["roc_auc"] is None
-    assert found["pr_auc"] is None
-    assert found["mcc"] is None
-    assert found["per_class"]["b"] == {
+    scores = metrics.evaluate(np.array([0, 0]), p, NAMES, "val")
+    assert scores["roc_auc"] is None
+    assert scores["pr_auc"] is None
+    assert scores["mcc"] is None
+    assert scores["per_class"]["b"] == {
         "precision": None,
         "recall": None,
         "f1": None,
         "support": 0,
     }
-    assert found["accuracy"] == found["balanced_accuracy"] == found["recall_macro"] == 1.0
+    assert scores["accuracy"] == scores["balanced_accuracy"] == scores["recall_macro"] == 1.0
     warnings = capsys.readouterr().err
     assert "recall of class 'b' is undefined (without examples)" in warnings
     assert "roc_auc and pr_auc need every class" in warnings
@@ -74,11 +74,11 @@ def test_what_is_undefined_is_none_with_a_reason(capsys):
 
 def test_a_class_that_is_never_predicted_counts_as_zero_in_the_mean():
     p = np.array([[0.9, 0.1], [0.8, 0.2]])
-    found = metrics.evaluate(np.array([0, 1]), p, NAMES, "val")
-    assert found["per_class"]["b"]["precision"] is None
-    assert found["per_class"]["b"]["f1"] == 0.0
-    assert found["precision_macro"] == 0.25
-    assert found["mcc"] == 0.0
+    scores = metrics.evaluate(np.array([0, 1]), p, NAMES, "val")
+    assert scores["per_class"]["b"]["precision"] is None
+    assert scores["per_class"]["b"]["f1"] == 0.0
+    assert scores["precision_macro"] == 0.25
+    assert scores["mcc"] == 0.0
 
 
 def test_predictions_of_another_length_are_refused():

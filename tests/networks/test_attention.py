@@ -19,22 +19,22 @@ def run_block(block, maps):
 
 def test_squeeze_and_excitation_by_hand():
     maps = maps_of()
-    model, found = run_block("se", maps)
+    model, output = run_block("se", maps)
     reduce, expand = model.get_layer("se_reduce"), model.get_layer("channel_weights")
     hidden = np.maximum(maps.mean(axis=(1, 2)) @ reduce.kernel.numpy(), 0)
     weights = 1 / (1 + np.exp(-hidden @ expand.kernel.numpy()))
-    np.testing.assert_allclose(found, maps * weights[:, None, None], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(output, maps * weights[:, None, None], rtol=1e-4, atol=1e-5)
 
 
 def test_pooling_attention_is_a_weighted_mean_of_positions():
     maps = maps_of()
-    model, found = run_block("pool", maps)
+    model, output = run_block("pool", maps)
     readable = keras.Model(model.input, model.get_layer("attention_weights").output)
     weights = readable(maps).numpy()
     assert weights.shape == (4, 15, 1)
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
     positions = maps.reshape(4, 15, 16)
-    np.testing.assert_allclose(found, (weights * positions).sum(axis=1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(output, (weights * positions).sum(axis=1), rtol=1e-4, atol=1e-5)
     content, gate, score = (
         model.get_layer(f"pool_{name}").kernel.numpy() for name in ("content", "gate", "scores")
     )
@@ -51,7 +51,7 @@ def run_with(block, maps, **weights):
         layer = model.get_layer(name)
         layer.set_weights([kernel, *layer.get_weights()[1:]])
     outputs = [model.output, model.get_layer("attention_weights").output]
-    return [found.numpy() for found in keras.Model(inputs, outputs)(maps, training=False)]
+    return [tensor.numpy() for tensor in keras.Model(inputs, outputs)(maps, training=False)]
 
 
 def sigmoid(x):
@@ -65,10 +65,10 @@ def test_spatial_attention_by_hand():
     maps[0, 1, 0] = [0, -4, 0, 0]  # mean -1, maximum 0
     kernel = np.zeros((7, 7, 2, 1), np.float32)
     kernel[3, 3, :, 0] = [2, -1]
-    found, weights = run_with("spatial", maps, attention_weights=kernel)
+    output, weights = run_with("spatial", maps, attention_weights=kernel)
     expected = sigmoid(np.array([[0, 2 * 3 - 6], [2 * -1 - 0, 0]]))
     np.testing.assert_allclose(weights[0, ..., 0], expected, rtol=1e-6)
-    np.testing.assert_allclose(found[0, 1, 0], [0, -4 * sigmoid(-2.0), 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(output[0, 1, 0], [0, -4 * sigmoid(-2.0), 0, 0], rtol=1e-6)
     kernel[:] = 0
     kernel[3, 4, 1, 0] = 1  # the maximum one position to the right, and 0 beyond the edge
     _, weights = run_with("spatial", maps, attention_weights=kernel)
@@ -84,28 +84,28 @@ def test_global_attention_by_hand():
     look, last = np.zeros((7, 7, 2, 8), np.float32), np.zeros((7, 7, 8, 2), np.float32)
     look[3, 4, 0, 0], last[3, 3, 0] = 1, [0.5, -1]
     kernels = {"gam_reduce": reduce, "channel_weights": expand, "gam_look": look}
-    found, weights = run_with("gam", maps, **kernels, attention_weights=last)
+    output, weights = run_with("gam", maps, **kernels, attention_weights=last)
     gated = np.array([[sigmoid(3.0), 2 * sigmoid(-3.0)], [3 * sigmoid(2.0), -sigmoid(-2.0)]])
     right = gated[1, 0]  # what the left position sees; the right one sees the edge, 0
     expected = sigmoid(np.array([[0.5 * right, -right], [0, 0]]))
     np.testing.assert_allclose(weights[0, 0], expected, rtol=1e-5)
-    np.testing.assert_allclose(found[0, 0], gated * expected, rtol=1e-5)
+    np.testing.assert_allclose(output[0, 0], gated * expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("block", ["se", "spatial", "cbam", "gam"])
 def test_gates_only_weaken(block):
     maps = maps_of()
-    _, found = run_block(block, maps)
-    assert found.shape == maps.shape
-    assert (np.abs(found) <= np.abs(maps) + 1e-6).all()
+    _, output = run_block(block, maps)
+    assert output.shape == maps.shape
+    assert (np.abs(output) <= np.abs(maps) + 1e-6).all()
 
 
 def test_self_attention_mixes_positions_and_normalises():
     maps = maps_of()
-    _, found = run_block("mha", maps)
-    assert found.shape == maps.shape
-    np.testing.assert_allclose(found.mean(axis=-1), 0, atol=1e-5)
+    _, output = run_block("mha", maps)
+    assert output.shape == maps.shape
+    np.testing.assert_allclose(output.mean(axis=-1), 0, atol=1e-5)
     changed = maps.copy()
     changed[:, 0, 0] += 3 * maps_of(seed=1)[:, 0, 0]
     _, other = run_block("mha", changed)
-    assert not np.allclose(found[:, 2, 4], other[:, 2, 4], atol=1e-4)
+    assert not np.allclose(output[:, 2, 4], other[:, 2, 4], atol=1e-4)

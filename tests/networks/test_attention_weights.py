@@ -54,11 +54,13 @@ def test_weights_of_the_other_blocks_are_those_of_their_layer():
         head = heads.build_head((2, 3, 16), 2, name, PLAIN)
         layer = keras.Model(head.input, head.get_layer("attention_weights").output)
         weights = layer(maps, training=False).numpy()
-        found = attention_maps(head, maps)
-        assert found.shape == (2, 2, 3)
-        np.testing.assert_allclose(found[:, 1, 0], weights.reshape(2, 6, -1)[:, 3].mean(axis=-1))
+        attention = attention_maps(head, maps)
+        assert attention.shape == (2, 2, 3)
+        np.testing.assert_allclose(
+            attention[:, 1, 0], weights.reshape(2, 6, -1)[:, 3].mean(axis=-1)
+        )
         if name == "pool":
-            np.testing.assert_allclose(found.sum(axis=(1, 2)), 1, rtol=1e-5)
+            np.testing.assert_allclose(attention.sum(axis=(1, 2)), 1, rtol=1e-5)
 
 
 def test_self_attention_is_what_a_position_gets_from_all_of_them():
@@ -75,10 +77,10 @@ def test_self_attention_is_what_a_position_gets_from_all_of_them():
     scores = np.exp(query @ key.transpose(0, 1, 3, 2) / 64**0.5)
     scores /= scores.sum(axis=-1, keepdims=True)
     expected = scores.mean(axis=(1, 2)).reshape(2, 2, 3)
-    found = attention_maps(head, maps)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    np.testing.assert_allclose(found.sum(axis=(1, 2)), 1, rtol=1e-5)
-    assert np.ptp(found) > 0.01
+    attention = attention_maps(head, maps)
+    np.testing.assert_allclose(attention, expected, rtol=1e-4)
+    np.testing.assert_allclose(attention.sum(axis=(1, 2)), 1, rtol=1e-5)
+    assert np.ptp(attention) > 0.01
 
 
 def test_channel_weights_are_the_gates_that_multiply():

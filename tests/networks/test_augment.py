@@ -102,9 +102,9 @@ def test_a_crop_is_a_window_inside_the_image_enlarged():
     height, width, n = 41, 61, 400
     ramp = np.zeros((n, height, width, 3), np.float32)
     ramp[..., 0], ramp[..., 1] = np.arange(width), np.arange(height)[:, None]
-    found = augmented(ramp, crop=0.5)
+    crops = augmented(ramp, crop=0.5)
     for channel, axis, length in ((0, 2, width), (1, 1, height)):
-        places = found[..., channel]
+        places = crops[..., channel]
         assert places.min() >= -1e-3
         assert places.max() <= length - 1 + 1e-3
         steps = np.diff(places, axis=axis)
@@ -119,7 +119,7 @@ def test_a_crop_is_a_window_inside_the_image_enlarged():
         wide = room > 5
         assert share[wide].min() < 0.05
         assert share[wide].max() > 0.95
-    assert abs(np.corrcoef(found[:, 0, 1, 0] - found[:, 0, 0, 0], found[:, 1, 0, 1])[0, 1]) < 0.9
+    assert abs(np.corrcoef(crops[:, 0, 1, 0] - crops[:, 0, 0, 0], crops[:, 1, 0, 1])[0, 1]) < 0.9
 
 
 @pytest.mark.parametrize("name", COLOURS)
@@ -127,14 +127,14 @@ def test_colour_steps_leave_greys_and_brightest_channels_alone(name):
     grey = np.broadcast_to(np.linspace(0, 255, 40, dtype=np.float32)[:, None], (5, 32, 40, 3))
     np.testing.assert_allclose(augmented(grey, **{name: 0.5}), grey, atol=0.01)
     vivid = pixels_of()
-    found = augmented(vivid, **{name: 0.5})
-    np.testing.assert_allclose(found.max(axis=-1), vivid.max(axis=-1), atol=0.01)
+    changed = augmented(vivid, **{name: 0.5})
+    np.testing.assert_allclose(changed.max(axis=-1), vivid.max(axis=-1), atol=0.01)
 
 
 def test_hue_turns_at_most_as_far_as_asked_either_way():
     red = np.broadcast_to(np.array([200, 0, 0], np.float32), (1000, 2, 2, 3))
-    found = augmented(red, hue=0.2)[:, 0, 0] / 255
-    turns = np.array([colorsys.rgb_to_hsv(*colour)[0] for colour in found])
+    colours = augmented(red, hue=0.2)[:, 0, 0] / 255
+    turns = np.array([colorsys.rgb_to_hsv(*colour)[0] for colour in colours])
     turns = np.where(turns > 0.5, turns - 1, turns)
     assert -0.2001 <= turns.min() < -0.19
     assert 0.19 < turns.max() <= 0.2001
@@ -142,21 +142,21 @@ def test_hue_turns_at_most_as_far_as_asked_either_way():
 
 def test_saturation_is_multiplied_at_most_as_asked_and_ends_at_full():
     dull = np.broadcast_to(np.array([200, 120, 120], np.float32), (1000, 2, 2, 3))  # 0.4
-    found = augmented(dull, saturation=0.5)[:, 0, 0]
-    times = (found.max(axis=-1) - found.min(axis=-1)) / found.max(axis=-1) / 0.4
+    colours = augmented(dull, saturation=0.5)[:, 0, 0]
+    times = (colours.max(axis=-1) - colours.min(axis=-1)) / colours.max(axis=-1) / 0.4
     assert 0.4999 <= times.min() < 0.51
     assert 1.49 < times.max() <= 1.5001
     vivid = np.broadcast_to(np.array([200, 10, 10], np.float32), (200, 2, 2, 3))  # 0.95
-    found = augmented(vivid, saturation=0.5)
-    np.testing.assert_allclose(found.min(), 0, atol=1e-3)
-    np.testing.assert_allclose(found[..., 0], 200, rtol=1e-5)
+    colours = augmented(vivid, saturation=0.5)
+    np.testing.assert_allclose(colours.min(), 0, atol=1e-3)
+    np.testing.assert_allclose(colours[..., 0], 200, rtol=1e-5)
 
 
 def test_erasing_paints_one_rectangle_with_the_chance_asked_for():
     pixels = pixels_of(600)
-    found = augmented(pixels, erasing=0.3)
-    painted = (found == np.array(PAINT, np.float32)).all(axis=-1)
-    np.testing.assert_array_equal(found[~painted], pixels[~painted])
+    erased = augmented(pixels, erasing=0.3)
+    painted = (erased == np.array(PAINT, np.float32)).all(axis=-1)
+    np.testing.assert_array_equal(erased[~painted], pixels[~painted])
     hit = painted.any(axis=(1, 2))
     assert 0.24 < hit.mean() < 0.36  # 0.3, three standard deviations of 0.019
     for mask in painted[hit]:
@@ -168,7 +168,7 @@ def test_erasing_paints_one_rectangle_with_the_chance_asked_for():
 
 def mixed(pixels, one_hot, seed=1, **settings):
     mixer = build_mixer(STILL.model_copy(update=settings), seed)
-    return [np.asarray(part) for part in mixer(pixels, one_hot)]
+    return [np.asarray(tensor) for tensor in mixer(pixels, one_hot)]
 
 
 def plain_images(n=64, shape=(16, 24)):
@@ -185,12 +185,12 @@ def test_without_mixup_and_cutmix_there_is_no_mixer():
 def test_labels_and_pixels_have_the_same_shares(settings):
     """The mean of the pixels is the sum over labels of share times value, for both."""
     pixels, one_hot = plain_images()
-    found, labels = mixed(pixels, one_hot, **settings)
-    assert (found.dtype, labels.dtype) == (np.float32, np.float32)
+    images, labels = mixed(pixels, one_hot, **settings)
+    assert (images.dtype, labels.dtype) == (np.float32, np.float32)
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-5)
     assert ((labels > 0).sum(axis=1) <= 2).all()
-    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), labels @ np.arange(64), rtol=1e-4)
-    kinds = [len(np.unique(image.round(3))) for image in found]
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), labels @ np.arange(64), rtol=1e-4)
+    kinds = [len(np.unique(image.round(3))) for image in images]
     assert max(kinds) == (1 if "mixup" in settings else 2)
     partners = labels.sum(axis=0)
     assert ((partners > 0) & (partners < 2)).all()  # a permutation: nobody is lent out twice
@@ -206,9 +206,9 @@ def test_shares_of_mixup_are_of_a_beta_distribution():
 
 def test_cutmix_pastes_rectangles_and_counts_what_is_left_of_them():
     pixels, one_hot = plain_images(400)
-    found, labels = mixed(pixels, one_hot, cutmix=1.0)
+    images, labels = mixed(pixels, one_hot, cutmix=1.0)
     cut_off, sizes = 0, []
-    for row, image in enumerate(found[..., 0]):
+    for row, image in enumerate(images[..., 0]):
         pasted = image != row
         share = labels[row, row]
         assert share == pytest.approx(1 - pasted.mean(), abs=1e-6)
@@ -227,8 +227,8 @@ def test_cutmix_pastes_rectangles_and_counts_what_is_left_of_them():
 
 def test_cutmix_takes_alphas_above_one():
     """Beta(5000, 5000) is near 1/2, so that whole parts have sides of sqrt(1/2)."""
-    found, _ = mixed(*plain_images(400), cutmix=5000.0)
-    sides = [(image[..., 0] != row).any(axis=1).mean() for row, image in enumerate(found)]
+    images, _ = mixed(*plain_images(400), cutmix=5000.0)
+    sides = [(image[..., 0] != row).any(axis=1).mean() for row, image in enumerate(images)]
     assert max(sides) == pytest.approx(0.5**0.5, abs=1 / 16)
 
 
@@ -239,10 +239,10 @@ def test_both_take_turns_by_a_fair_coin_inside_a_graph_too():
     again = build_mixer(STILL.model_copy(update={"mixup": 1.0, "cutmix": 1.0}), 1)
     blended = []
     for _ in range(100):
-        found, labels = (part.numpy() for part in step(pixels, one_hot))
-        for own, other in zip((found, labels), again(pixels, one_hot), strict=True):
-            np.testing.assert_allclose(own, other, atol=1e-5)
-        whole = (found == np.round(found)).all()
+        images, labels = (tensor.numpy() for tensor in step(pixels, one_hot))
+        for values, same_values in zip((images, labels), again(pixels, one_hot), strict=True):
+            np.testing.assert_allclose(values, same_values, atol=1e-5)
+        whole = (images == np.round(images)).all()
         blended.append(not whole)
     assert 35 <= sum(blended) <= 65
 

@@ -38,8 +38,10 @@ class TestBlocksOf:
     def test_mobilenet(self):
         """Strides of two at the depthwise convolutions 2, 4, 6 and 12."""
         units = [[1], [2, 3], [4, 5], [6, 7, 8, 9, 10, 11], [12, 13]]
-        parts = ("conv_dw_{}", "conv_dw_{}_bn", "conv_pw_{}", "conv_pw_{}_bn")
-        expected = [[part.format(unit) for unit in block for part in parts] for block in units]
+        patterns = ("conv_dw_{}", "conv_dw_{}_bn", "conv_pw_{}", "conv_pw_{}_bn")
+        expected = [
+            [pattern.format(unit) for unit in block for pattern in patterns] for block in units
+        ]
         expected[0] = ["conv1", "conv1_bn", *expected[0]]
         assert names_of("mobilenet") == expected
 

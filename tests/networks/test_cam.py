@@ -50,7 +50,7 @@ def test_grad_cam_by_hand():
 
 
 def seen_of(maps, gradients):
-    maps, gradients = (np.asarray([each], np.float32) for each in (maps, gradients))
+    maps, gradients = (np.asarray([values], np.float32) for values in (maps, gradients))
     return Activations([maps], [gradients], maps)
 
 
@@ -62,24 +62,24 @@ def test_grad_cam_pp_by_hand():
     second = 0 + 2 * 4 / (2 * 4 + 2 * 8)  # the negative gradient has no part: 1/3
     assert (first, second) == pytest.approx((7 / 24, 1 / 3))
     expected = [1 * first + 2 * second, 3 * first]
-    found = grad_cam_pp(seen_of(maps, gradients)).numpy()
-    np.testing.assert_allclose(found[0, 0], expected, rtol=1e-6)
+    heat = grad_cam_pp(seen_of(maps, gradients)).numpy()
+    np.testing.assert_allclose(heat[0, 0], expected, rtol=1e-6)
 
 
 def test_grad_cam_pp_leaves_out_what_its_derivation_does_not_hold_for():
     maps = [[[-3, 1], [-1, 1]]]  # channel 0 adds up to -4: 2 - 4 * 1 is below zero
     gradients = [[[1, 1], [0, 0]]]
-    found = grad_cam_pp(seen_of(maps, gradients)).numpy()
-    np.testing.assert_allclose(found[0, 0], [1 / 4, 1 / 4], rtol=1e-6)  # channel 1: 1 / (2 + 2)
+    heat = grad_cam_pp(seen_of(maps, gradients)).numpy()
+    np.testing.assert_allclose(heat[0, 0], [1 / 4, 1 / 4], rtol=1e-6)  # channel 1: 1 / (2 + 2)
 
 
 @pytest.mark.parametrize("grid", [(2, 3), (5, 4)])
 def test_eigen_cam_is_the_projection_on_the_first_singular_vector(grid):
     """Both ways to it: fewer positions than channels, and more."""
     maps = np.random.default_rng(1).random((2, *grid, 7)).astype(np.float32)
-    found = heat_map("eigencam", Activations([maps], [maps], maps))
-    for own, heat in zip(maps, found, strict=True):
-        flat = own.reshape(-1, 7)
+    heats = heat_map("eigencam", Activations([maps], [maps], maps))
+    for image_maps, heat in zip(maps, heats, strict=True):
+        flat = image_maps.reshape(-1, 7)
         projection = np.abs(flat @ np.linalg.svd(flat)[2][0]).reshape(grid)  # one sign: A >= 0
         np.testing.assert_allclose(heat, projection / projection.max(), rtol=1e-4)
 
@@ -221,8 +221,8 @@ def test_a_gradient_by_differences():
     (maps,), (gradient,) = seen.maps, seen.gradients
     slope = (np.asarray(gradient) ** 2).sum(axis=(1, 2, 3))
     step = 1e-2 / np.sqrt(slope)[:, None, None, None]
-    found = (score(maps + step * gradient) - score(maps - step * gradient)) / 2
-    np.testing.assert_allclose(found, 1e-2 * np.sqrt(slope), rtol=0.05)
+    change = (score(maps + step * gradient) - score(maps - step * gradient)) / 2
+    np.testing.assert_allclose(change, 1e-2 * np.sqrt(slope), rtol=0.05)
 
 
 @pytest.fixture(scope="module")

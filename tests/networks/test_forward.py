@@ -64,13 +64,13 @@ def test_with_known_inputs_one_trace_serves_all_batches():
         shapes.append(tuple(batch.shape))
         return tf.reduce_sum(batch)
 
-    known, unknown = traced(total, tf.TensorSpec((None, 2), tf.float32)), traced(total)
+    with_inputs, without_inputs = traced(total, tf.TensorSpec((None, 2), tf.float32)), traced(total)
     for n in (3, 5, 1):
-        assert float(known(np.ones((n, 2), np.float32))) == 2 * n
+        assert float(with_inputs(np.ones((n, 2), np.float32))) == 2 * n
     assert shapes == [(None, 2)]
     shapes.clear()
     for n in (3, 3, 5, 1):
-        assert float(unknown(np.ones((n, 2), np.float32))) == 2 * n
+        assert float(without_inputs(np.ones((n, 2), np.float32))) == 2 * n
     assert shapes == [(3, 2), (None, 2)]
 
 
@@ -95,11 +95,11 @@ def test_constants_give_what_the_model_gives_and_stay(network):
     run = constant_inference(backbone, head)
     pixels = photographs(SIZE).astype(np.uint8)
     expected = backbone(pixels.astype(np.float32), training=False).numpy()
-    for part in (slice(0, 2), slice(0, 1)):
-        maps, probabilities = run(pixels[part])
+    for batch in (slice(0, 2), slice(0, 1)):
+        maps, probabilities = run(pixels[batch])
         assert (maps.dtype, probabilities.dtype) == (np.float32, np.float64)
-        np.testing.assert_allclose(maps, expected[part], rtol=1e-3, atol=1e-3)
-        answer = head(expected[part], training=False).numpy()
+        np.testing.assert_allclose(maps, expected[batch], rtol=1e-3, atol=1e-3)
+        answer = head(expected[batch], training=False).numpy()
         np.testing.assert_allclose(probabilities, answer, atol=1e-4)
     layer, kept = find_layer(head, "logits"), find_layer(head, "logits").get_weights()
     layer.set_weights([0 * weight for weight in kept])

@@ -39,14 +39,14 @@ def test_every_head_gives_probabilities_and_comes_back_from_disk(
     tmp_path, block, n_classes, settings
 ):
     head = heads.build_head((3, 5, 16), n_classes, block, settings)
-    found = head(maps_of(), training=False).numpy()
-    assert found.shape == (4, n_classes)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-    assert (found >= 0).all()
+    probabilities = head(maps_of(), training=False).numpy()
+    assert probabilities.shape == (4, n_classes)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert (probabilities >= 0).all()
     head.save(tmp_path / "head.keras")
     again = keras.saving.load_model(tmp_path / "head.keras")
-    np.testing.assert_array_equal(again(maps_of(), training=False).numpy(), found)
+    np.testing.assert_array_equal(again(maps_of(), training=False).numpy(), probabilities)
     logits = head.get_layer("logits").output
     assert logits.shape[-1] == (1 if n_classes == 2 else n_classes)
 
@@ -100,11 +100,11 @@ def test_a_softmax_has_a_logit_for_each_class(tmp_path, n_classes, output):
     logits = maps.mean(axis=(1, 2)) @ kernel
     np.testing.assert_allclose(class_scores(head)(maps).numpy(), logits, atol=1e-5)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    found = head(maps).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    probabilities = head(maps).numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     head.save(tmp_path / "head.keras")
     again = keras.saving.load_model(tmp_path / "head.keras")
-    np.testing.assert_array_equal(again(maps).numpy(), found)
+    np.testing.assert_array_equal(again(maps).numpy(), probabilities)
     heat = heat_map("gradcam", head_activations(head)(maps, np.zeros(4, int)))
     weights = np.maximum(maps @ kernel[:, 0], 0)  # of mean and dense layer: the kernel / positions
     np.testing.assert_allclose(heat, weights / weights.max(axis=(1, 2), keepdims=True), atol=1e-4)

@@ -123,10 +123,10 @@ def test_small_images(name, minimum):
 class TestLayer:
     def test_named_layer(self, pixels):
         whole = build_backbone("efficientnet_lite0", SIZE)
-        part = build_backbone("efficientnet_lite0", SIZE, layer="block5c_add")
-        assert part.output_shape == (None, 4, 5, 112)
+        shortened = build_backbone("efficientnet_lite0", SIZE, layer="block5c_add")
+        assert shortened.output_shape == (None, 4, 5, 112)
         inner = keras.Model(whole.input, whole.get_layer("block5c_add").output)
-        np.testing.assert_array_equal(maps_of(part, pixels), maps_of(inner, pixels))
+        np.testing.assert_array_equal(maps_of(shortened, pixels), maps_of(inner, pixels))
 
     def test_unknown(self):
         with pytest.raises(StageError, match=r"'block5c_ad'.*mean block5c_add") as error:
@@ -200,9 +200,9 @@ class TestFused:
             parts.append(by_hand(maps_of(single, pixels), 2, 2))
         assert sizes == [(2, 3), (8, 10), (2, 2)]
         received = np.split(maps_of(fused, pixels), [1280, 1536], axis=-1)
-        for part, expected in zip(received, parts, strict=True):
+        for maps, expected in zip(received, parts, strict=True):
             assert np.ptp(expected) > 0
-            np.testing.assert_allclose(part, expected, rtol=0, atol=1e-5 * np.ptp(expected))
+            np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-5 * np.ptp(expected))
 
     @pytest.mark.parametrize("grid", [(2, 3), (2, 2)])
     def test_grid(self, grid):
@@ -230,11 +230,13 @@ class TestFused:
         np.testing.assert_array_equal(*gradients)
 
     def test_a_list_of_one_is_that_one(self, pixels):
-        one = build_backbone(["MobileNet"], SIZE, ["none"], ["conv_pw_6_relu"])
+        listed = build_backbone(["MobileNet"], SIZE, ["none"], ["conv_pw_6_relu"])
         alone = build_backbone("mobilenet", SIZE, "none", "conv_pw_6_relu")
-        assert [layer.name for layer in one.layers] == [layer.name for layer in alone.layers]
-        assert [weight.path for weight in one.weights] == [weight.path for weight in alone.weights]
-        np.testing.assert_array_equal(maps_of(one, pixels), maps_of(alone, pixels))
+        assert [layer.name for layer in listed.layers] == [layer.name for layer in alone.layers]
+        assert [weight.path for weight in listed.weights] == [
+            weight.path for weight in alone.weights
+        ]
+        np.testing.assert_array_equal(maps_of(listed, pixels), maps_of(alone, pixels))
 
     def test_paths_of_weights_are_different_and_repeat(self):
         names = ["vgg16", "vgg19"]

@@ -232,8 +232,8 @@ def checkpoint_bytes(state, storages) -> bytes:
         pickle.dump(value, stream, protocol=2)
     body = io.BytesIO()
     Writer(body, protocol=2).dump(state)
-    own = f"c{__name__}\nrebuild\n".encode()
-    stream.write(body.getvalue().replace(own, b"ctorch._utils\n_rebuild_tensor_v2\n"))
+    local_name = f"c{__name__}\nrebuild\n".encode()
+    stream.write(body.getvalue().replace(local_name, b"ctorch._utils\n_rebuild_tensor_v2\n"))
     pickle.dump(sorted(storages), stream, protocol=2)
     for key in sorted(storages):
         stream.write(struct.pack("<q", storages[key].size) + storages[key].tobytes())

@@ -77,8 +77,8 @@ class TestWeightsFile:
     def test_file_that_sets_too_little(self, files, tmp_path):
         """Part of a network's layers must not be taken for all of them."""
         network = files[1]
-        part = keras.Model(network.input, network.get_layer("conv_pw_6_relu").output)
-        part.save_weights(tmp_path / "part.weights.h5")
+        shortened = keras.Model(network.input, network.get_layer("conv_pw_6_relu").output)
+        shortened.save_weights(tmp_path / "part.weights.h5")
         with pytest.raises(StageError, match="does not fit"):
             build_backbone("mobilenet", SIZE, weights=str(tmp_path / "part.weights.h5"))
 
