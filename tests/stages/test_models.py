@@ -30,7 +30,7 @@ NAMES = ["cat", "dog", "owl"]
 def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
     """Serving's path, raw bytes to probabilities, gives what evaluate wrote."""
     opened = load_classifier(whole_run.path("models/classifier"))
-    found = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     pixels = [
         load_pixels(
             (whole_run.path("raw") / path).read_bytes(),
@@ -38,10 +38,10 @@ def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
             opened.resize,
             opened.max_pixels,
         )
-        for path in found["path"]
+        for path in table["path"]
     ]
     answer = opened.model.predict(np.stack([np.asarray(p) for p in pixels]), verbose=0)
-    expected = found[[f"p_{name}" for name in NAMES]].to_numpy()
+    expected = table[[f"p_{name}" for name in NAMES]].to_numpy()
     np.testing.assert_allclose(answer, expected, atol=1e-3)
     assert opened.class_names == NAMES
 
@@ -49,10 +49,10 @@ def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
 def test_training_learned_and_its_history_is_told(whole_run):
     history = pd.read_csv(whole_run.path("p/train/history.csv"))
     assert list(history.columns)[:6] == HISTORY_FIRST_COLUMNS
-    found = read_json(whole_run.path("m/train.json"))
-    assert found["epochs"] == len(history)
-    assert found["best_epoch"] == history["val_loss"].idxmin() + 1
-    assert found["val_loss"] == pytest.approx(history["val_loss"].min())
+    train_metrics = read_json(whole_run.path("m/train.json"))
+    assert train_metrics["epochs"] == len(history)
+    assert train_metrics["best_epoch"] == history["val_loss"].idxmin() + 1
+    assert train_metrics["val_loss"] == pytest.approx(history["val_loss"].min())
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
     assert read_json(whole_run.path("m/evaluate.json"))["test"]["accuracy"] > 0.8
 
@@ -62,8 +62,8 @@ def test_beside_the_model_stand_its_card_weights_and_summary(whole_run):
     extra = {"classifier.weights.h5", "summary.txt"}
     assert files == {"classifier.keras", "classifier.json"} | extra
     summary = whole_run.path("models/classifier/summary.txt").read_text(encoding="utf-8")
-    found = read_json(whole_run.path("m/train.json"))
-    total = found["head_parameters"] + found["backbone_parameters"]
+    train_metrics = read_json(whole_run.path("m/train.json"))
+    total = train_metrics["head_parameters"] + train_metrics["backbone_parameters"]
     assert f"Total params: {total:,} " in summary
     assert str(whole_run.folder) not in summary
 
@@ -71,13 +71,13 @@ def test_beside_the_model_stand_its_card_weights_and_summary(whole_run):
 @pytest.mark.parametrize("split", SPLITS)
 def test_embeddings_are_the_means_of_the_maps(whole_run, split):
     dataset = Dataset(whole_run.path("dataset") / split)
-    found = read_embeddings(whole_run.path(f"embeddings/{split}.npy"), dataset)
+    embeddings = read_embeddings(whole_run.path(f"embeddings/{split}.npy"), dataset)
     maps = read_maps(whole_run.path(f"features/{split}.npy"), dataset)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, maps[:, 0].astype(float).mean(axis=(1, 2)), rtol=1e-4)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(embeddings, maps[:, 0].astype(float).mean(axis=(1, 2)), rtol=1e-4)
     backbone = load_classifier(whole_run.path("models/classifier")).backbone
     fresh = np.concatenate(list(pool_pixels(backbone, dataset, 4)))
-    np.testing.assert_allclose(found, fresh, atol=5e-3, rtol=5e-3)
+    np.testing.assert_allclose(embeddings, fresh, atol=5e-3, rtol=5e-3)
     other = Dataset(whole_run.path("dataset") / ("val" if split == "train" else "train"))
     with pytest.raises(StageError, match=rf"Expected .*{split}\.npy to hold \({other.n}, channels"):
         read_embeddings(whole_run.path(f"embeddings/{split}.npy"), other)
@@ -104,20 +104,20 @@ def test_evaluate_refuses_predictions_of_other_images(whole_run, tmp_path, chang
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_metrics_are_those_of_the_predictions(whole_run, split):
-    found = read_json(whole_run.path("m/evaluate.json"))[split]
+    scores = read_json(whole_run.path("m/evaluate.json"))[split]
     ends = {f"{key}_{end}" for key in HEADLINE for end in ("low", "high")}
     micro = {"roc_auc_micro", "pr_auc_micro"}
-    assert set(found) == {*HEADLINE, "n_examples", "per_class"} | ends | micro
+    assert set(scores) == {*HEADLINE, "n_examples", "per_class"} | ends | micro
     table = read_predictions(whole_run.path(f"predictions/{split}.csv"), NAMES)
     dataset = Dataset(whole_run.path("dataset") / split)
     assert table["image_id"].tolist() == dataset.image_id.tolist()
-    assert found["n_examples"] == len(table) == dataset.n
-    assert found["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
-    assert found["balanced_accuracy"] == pytest.approx(
+    assert scores["n_examples"] == len(table) == dataset.n
+    assert scores["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
+    assert scores["balanced_accuracy"] == pytest.approx(
         balanced_accuracy_score(table["label"], table["predicted"])
     )
-    assert set(found["per_class"]) == set(NAMES)
-    assert sum(row["support"] for row in found["per_class"].values()) == dataset.n
+    assert set(scores["per_class"]) == set(NAMES)
+    assert sum(row["support"] for row in scores["per_class"].values()) == dataset.n
 
 
 def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
@@ -167,38 +167,40 @@ def test_every_plot_is_an_image_of_readable_size(whole_run):
 
 def test_gradcam_shows_right_and_wrong_images_of_each_class(whole_run):
     table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
-    found = read_json(whole_run.path("m/gradcam.json"))
+    gradcam_metrics = read_json(whole_run.path("m/gradcam.json"))
     for name in NAMES:
-        own = table[table["label"] == name]
-        right = int((own["predicted"] == name).sum())
-        assert found["per_class"][name] == {
+        rows = table[table["label"] == name]
+        right = int((rows["predicted"] == name).sum())
+        assert gradcam_metrics["per_class"][name] == {
             "right": min(2, right),
-            "wrong": min(2, len(own) - right),
+            "wrong": min(2, len(rows) - right),
         }
-    assert found["explained"] == sum(sum(row.values()) for row in found["per_class"].values())
-    assert 0 < found["mean_focus_area"] <= 1
+    assert gradcam_metrics["explained"] == sum(
+        sum(row.values()) for row in gradcam_metrics["per_class"].values()
+    )
+    assert 0 < gradcam_metrics["mean_focus_area"] <= 1
 
 
 def test_gradcam_puts_its_heat_maps_to_the_test(whole_run):
-    found = read_json(whole_run.path("m/gradcam.json"))
-    assert found["tested"] == 6
-    methods = found["methods"]
+    gradcam_metrics = read_json(whole_run.path("m/gradcam.json"))
+    assert gradcam_metrics["tested"] == 6
+    methods = gradcam_metrics["methods"]
     assert set(methods) == {"gradcam", "gradcam_pp", "eigencam", "attention", "random", "centre"}
     for name, row in methods.items():
         assert 0 < row["deletion_auc"] < 1
         assert 0 < row["insertion_auc"] < 1
         assert ("beats_random" in row) == (name != "random")
         assert ("randomised" in row) == (name not in ("random", "centre"))
-    random, own = methods["random"], methods["gradcam"]
+    random, gradcam = methods["random"], methods["gradcam"]
     gains = [
-        random["deletion_auc"] - own["deletion_auc"],
-        own["insertion_auc"] - random["insertion_auc"],
+        random["deletion_auc"] - gradcam["deletion_auc"],
+        gradcam["insertion_auc"] - random["insertion_auc"],
     ]
-    assert own["gain"] == pytest.approx(np.mean(gains))
-    assert own["gain_low"] < own["gain"] < own["gain_high"]
-    assert own["beats_random"] == (own["p_value"] < 0.025)
+    assert gradcam["gain"] == pytest.approx(np.mean(gains))
+    assert gradcam["gain_low"] < gradcam["gain"] < gradcam["gain_high"]
+    assert gradcam["beats_random"] == (gradcam["p_value"] < 0.025)
     assert methods["eigencam"]["randomised"]["head"] == pytest.approx(1)
-    assert list(own["randomised"]) == ["all", "head", "last_1", "last_2", "last_3", "last_4"]
+    assert list(gradcam["randomised"]) == ["all", "head", "last_1", "last_2", "last_3", "last_4"]
 
 
 @pytest.mark.parametrize("tested", [0, 1])
@@ -217,21 +219,21 @@ def test_gradcam_without_or_with_hardly_any_tests(
     for name in ("dataset", "models", "predictions"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.gradcam()
-    found = read_json(other.path("m/gradcam.json"))
+    gradcam_metrics = read_json(other.path("m/gradcam.json"))
     drawn = {path.name for path in other.path("p/gradcam").iterdir()}
     tests = {"faithfulness.png", "randomisation.png"}
     assert drawn - tests == {"cat.png", "dog.png", "owl.png", "summary.png", "methods.png"}
-    assert found["tested"] == tested
-    said = capsys.readouterr().err
+    assert gradcam_metrics["tested"] == tested
+    message = capsys.readouterr().err
     if tested:
         assert tests <= drawn
-        assert found["methods"]["eigencam"]["gain_low"] is None
-        assert found["methods"]["eigencam"]["beats_random"] is False
-        assert "Eigen-CAM does no better than a random map" in said
+        assert gradcam_metrics["methods"]["eigencam"]["gain_low"] is None
+        assert gradcam_metrics["methods"]["eigencam"]["beats_random"] is False
+        assert "Eigen-CAM does no better than a random map" in message
     else:
         assert not tests & drawn
-        assert found["methods"] == {}
-        assert "random" not in said
+        assert gradcam_metrics["methods"] == {}
+        assert "random" not in message
 
 
 def test_gradcam_repeats_byte_for_byte_and_names_a_wrong_layer(whole_run, tmp_path, small_params):
@@ -299,17 +301,17 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
     for name in ("dataset", "features", "sampling"):
         (tmp_path / name).symlink_to(whole_run.path(name))
     other.train()
-    found = read_json(other.path("m/train.json"))
+    train_metrics = read_json(other.path("m/train.json"))
     history = pd.read_csv(other.path("p/train/history.csv"))
-    assert found["best_epoch"] == history["val_f1_macro"].idxmax() + 1
-    assert found["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
+    assert train_metrics["best_epoch"] == history["val_f1_macro"].idxmax() + 1
+    assert train_metrics["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
     val = Dataset(other.path("dataset/val"))
     maps = read_maps(other.path("features/val.npy"), val)
     answers = predict(load_classifier(other.path("models/classifier")).head, maps, 16)
     p = answers[np.arange(val.n), val.label]
-    assert found["val_loss"] == pytest.approx(((1 - p) ** 2 * -np.log(p)).mean(), rel=1e-3)
+    assert train_metrics["val_loss"] == pytest.approx(((1 - p) ** 2 * -np.log(p)).mean(), rel=1e-3)
     expected = f1_score(val.label, answers.argmax(axis=1), average="macro")
-    assert found["val_f1_macro"] == pytest.approx(expected, rel=1e-5)
+    assert train_metrics["val_f1_macro"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_gradcam_refuses_predictions_of_other_images(whole_run, tmp_path):

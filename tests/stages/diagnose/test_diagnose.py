@@ -70,7 +70,7 @@ def table(folder, name):
 
 
 def test_the_planted_mistake_hit_and_label_error_are_named(tmp_path, capsys):
-    found = make(tmp_path, diagnose__unsure_hits=5)
+    metrics = make(tmp_path, diagnose__unsure_hits=5)
     mistakes = table(tmp_path, "confident_mistakes")
     assert list(mistakes.columns) == REVIEW_COLUMNS
     assert mistakes.to_dict("records") == [
@@ -99,12 +99,12 @@ def test_the_planted_mistake_hit_and_label_error_are_named(tmp_path, capsys):
     assert worst["split"] == "train"
     assert float(worst["p_suggested"]) > float(worst["p_label"])
     assert (errors["quality"].astype(float).diff().dropna() >= 0).all()
-    assert found["mistakes"] == {"val": 0, "test": 1}
-    labels = found["label_errors"]
+    assert metrics["mistakes"] == {"val": 0, "test": 1}
+    labels = metrics["label_errors"]
     assert labels["judged"] == labels["pictures"] == 84
     assert labels["flagged"] == len(errors) == sum(labels["per_class"].values())
     assert labels["per_split"]["train"] == (errors["split"] == "train").sum()
-    assert found["plane"]["points"] == 84
+    assert metrics["plane"]["points"] == 84
     assert "diagnose: 1 mistakes in test, 0 in val" in capsys.readouterr().out
 
 
@@ -118,8 +118,8 @@ def test_a_repeated_run_writes_the_same_bytes(tmp_path):
 
 
 def test_without_mistakes_the_sheet_says_so(tmp_path):
-    found = make(tmp_path, wrong=None)
-    assert found["mistakes"] == {"val": 0, "test": 0}
+    metrics = make(tmp_path, wrong=None)
+    assert metrics["mistakes"] == {"val": 0, "test": 0}
     assert len(table(tmp_path, "confident_mistakes")) == 0
     with Image.open(tmp_path / "plots/confident_mistakes.png") as image:
         assert min(image.size) >= 150
@@ -127,21 +127,21 @@ def test_without_mistakes_the_sheet_says_so(tmp_path):
 
 
 def test_thirty_classes_some_without_test_images(tmp_path, capsys):
-    found = make(tmp_path, n_classes=30, diagnose__folds=3)
-    per_class = found["label_errors"]["per_class"]
+    metrics = make(tmp_path, n_classes=30, diagnose__folds=3)
+    per_class = metrics["label_errors"]["per_class"]
     assert [count is None for count in per_class.values()] == [False] * 12 + [True] * 18
-    assert found["mistakes"]["test"] == 1
+    assert metrics["mistakes"]["test"] == 1
     # Of 60 training images each class has two, of val and test the first twelve one each.
-    assert found["label_errors"]["judged"] == 12 * 4
+    assert metrics["label_errors"]["judged"] == 12 * 4
     assert "labels of 18 class(es) were not assessed" in capsys.readouterr().err
 
 
 def test_limits_bound_what_is_looked_at_and_are_stated(tmp_path, capsys):
-    found = make(tmp_path, diagnose__label_images=40, diagnose__plane_points=20)
-    assert found["label_errors"]["judged"] == 40
-    assert found["label_errors"]["pictures"] == 84
-    assert found["plane"]["points"] == 20
-    assert found["plane"]["mistakes"] == 1
+    metrics = make(tmp_path, diagnose__label_images=40, diagnose__plane_points=20)
+    assert metrics["label_errors"]["judged"] == 40
+    assert metrics["label_errors"]["pictures"] == 84
+    assert metrics["plane"]["points"] == 20
+    assert metrics["plane"]["mistakes"] == 1
     assert "among 40 of 84 images" in capsys.readouterr().out
 
 
@@ -153,10 +153,10 @@ def test_predictions_of_other_images_are_refused(tmp_path):
 
 
 def test_classes_that_cannot_be_assessed_are_named(tmp_path, capsys):
-    found = make(tmp_path, diagnose__label_images=3, n_classes=30)
-    assert found["label_errors"]["flagged"] == 0
-    assert found["label_errors"]["judged"] == 0
-    assert found["label_errors"]["linear_accuracy"] is None
+    metrics = make(tmp_path, diagnose__label_images=3, n_classes=30)
+    assert metrics["label_errors"]["flagged"] == 0
+    assert metrics["label_errors"]["judged"] == 0
+    assert metrics["label_errors"]["linear_accuracy"] is None
     assert "labels of 30 class(es) were not assessed" in capsys.readouterr().err
 
 

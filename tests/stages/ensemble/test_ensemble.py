@@ -33,8 +33,8 @@ def predictions(split, noise, n=None, names=NAMES, start=0):
 
 def write(folder, noise, **changes):
     for split in SIZE:
-        found = predictions(split, noise, **changes)
-        write_predictions(folder / f"{split}.csv", found, found.probabilities)
+        table = predictions(split, noise, **changes)
+        write_predictions(folder / f"{split}.csv", table, table.probabilities)
 
 
 def run(folder, **changes):
@@ -69,43 +69,43 @@ def repository(revisions, monkeypatch):
 def test_alone_the_workspace_is_its_own_ensemble(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "predictions", 0)
-    found = run(tmp_path)
-    assert found["best_on_val"] == "workspace"
-    assert found["members"]["workspace"]["weight"] == 1
-    assert found["members"]["workspace"]["commit"] is None
+    metrics = run(tmp_path)
+    assert metrics["best_on_val"] == "workspace"
+    assert metrics["members"]["workspace"]["weight"] == 1
+    assert metrics["members"]["workspace"]["commit"] is None
     for split in SIZE:
-        assert found["greedy"][split]["gain"]["wrong_to_right"] == 0
+        assert metrics["greedy"][split]["gain"]["wrong_to_right"] == 0
         same = (tmp_path / f"{folder}/{split}.csv" for folder in ("predictions", "ensemble"))
         assert len({path.read_bytes() for path in same}) == 1
-    assert found["members"]["workspace"]["test"]["n_examples"] == SIZE["test"]
+    assert metrics["members"]["workspace"]["test"]["n_examples"] == SIZE["test"]
 
 
 def test_members_are_read_from_their_revisions_and_scored(repository, capsys):
-    found = run(repository, ensemble__members=["a", "b", "c"], ensemble__size=30)
+    metrics = run(repository, ensemble__members=["a", "b", "c"], ensemble__size=30)
     commit = subprocess.run(["git", "rev-parse", "b"], capture_output=True, text=True).stdout
-    assert found["members"]["b"]["commit"] == commit.strip()
-    weights = {name: member["weight"] for name, member in found["members"].items()}
+    assert metrics["members"]["b"]["commit"] == commit.strip()
+    weights = {name: member["weight"] for name, member in metrics["members"].items()}
     assert set(weights) == {"workspace", "a", "b", "c"}
     assert sum(weights.values()) == pytest.approx(1)
     assert len([w for w in weights.values() if w]) > 1
-    alone = {name: member["val"]["loss"] for name, member in found["members"].items()}
-    assert min(alone, key=alone.get) == found["best_on_val"]
-    assert found["greedy"]["val"]["loss"] < min(alone.values())
+    alone = {name: member["val"]["loss"] for name, member in metrics["members"].items()}
+    assert min(alone, key=alone.get) == metrics["best_on_val"]
+    assert metrics["greedy"]["val"]["loss"] < min(alone.values())
     for split in SIZE:
         parts = [predictions(split, noise).probabilities for noise in range(4)]
         truth = predictions(split, 0).label
         mean = np.mean(parts, axis=0)
         accuracy = (mean.argmax(axis=1) == truth).mean()
-        assert found["average"][split]["accuracy"] == pytest.approx(accuracy)
+        assert metrics["average"][split]["accuracy"] == pytest.approx(accuracy)
         written = read_predictions(repository / f"ensemble/{split}.csv", NAMES)
         shares = [weights[name] for name in ("workspace", "a", "b", "c")]
         mixed = np.tensordot(shares, np.stack(parts), axes=1)
         assert written["p_NA"].to_numpy() == pytest.approx(mixed[:, 1], abs=2e-6)
-        gain = found["greedy"][split]["gain"]
-        best = found["members"][found["best_on_val"]][split]
+        gain = metrics["greedy"][split]["gain"]
+        best = metrics["members"][metrics["best_on_val"]][split]
         change = (gain["wrong_to_right"] - gain["right_to_wrong"]) / SIZE[split]
         assert gain["accuracy"] == pytest.approx(change)
-        assert found["greedy"][split]["accuracy"] == pytest.approx(best["accuracy"] + change)
+        assert metrics["greedy"][split]["accuracy"] == pytest.approx(best["accuracy"] + change)
     assert "ensemble: 4 members" in capsys.readouterr().out
 
 
@@ -120,12 +120,12 @@ def test_a_repeated_run_writes_the_same_bytes(repository):
 
 def test_equal_predictions_count_once(repository, capsys):
     write(repository / "predictions", 2)
-    found = run(repository, ensemble__members=["a", "b"])
+    metrics = run(repository, ensemble__members=["a", "b"])
     assert "b has the same predictions as workspace" in capsys.readouterr().err
-    assert found["members"]["b"]["weight"] == 0
+    assert metrics["members"]["b"]["weight"] == 0
     mean = (predictions("test", 2).probabilities + predictions("test", 1).probabilities) / 2
     accuracy = (mean.argmax(axis=1) == predictions("test", 0).label).mean()
-    assert found["average"]["test"]["accuracy"] == pytest.approx(accuracy)
+    assert metrics["average"]["test"]["accuracy"] == pytest.approx(accuracy)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_what_is_no_member_stops_with_its_name(repository, member, message):
 
 
 def test_another_label_of_the_same_image_is_named(repository):
-    found = predictions("test", 0)
-    label = found.label.copy()
+    table = predictions("test", 0)
+    label = table.label.copy()
     label[7] = 1 - label[7]
-    other = found._replace(label=label)
+    other = table._replace(label=label)
     write_predictions(repository / "predictions/test.csv", other, other.probabilities)
     with pytest.raises(StageError, match=r"same test .*: label 'NA', not '007', in row 7"):
         run(repository, ensemble__members=["a"])
@@ -171,8 +171,8 @@ def test_a_worker_of_the_queue_looks_into_the_repository_that_sent_it(
     monkeypatch.chdir(worker)
     files = {split: worker / f"predictions/{split}.csv" for split in SIZE}
     monkeypatch.setenv("DVC_ROOT", str(repository))
-    found = read_member("c", files).predictions["val"].probabilities
-    assert found == pytest.approx(predictions("val", 3).probabilities, abs=1e-6)
+    probabilities = read_member("c", files).predictions["val"].probabilities
+    assert probabilities == pytest.approx(predictions("val", 3).probabilities, abs=1e-6)
 
 
 def test_a_file_that_holds_no_predictions_is_refused(repository):

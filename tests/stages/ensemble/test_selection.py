@@ -97,8 +97,8 @@ def test_the_order_of_the_members_changes_no_weight():
     assert np.count_nonzero(expected) >= 3
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(5)
-        found = weights_of(select(truth, [models[i] for i in order], 15), 5)
-        assert found.tolist() == expected[order].tolist()
+        weights = weights_of(select(truth, [models[i] for i in order], 15), 5)
+        assert weights.tolist() == expected[order].tolist()
 
 
 def test_twins_are_those_that_agree_in_every_split():

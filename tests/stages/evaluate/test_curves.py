@@ -16,8 +16,8 @@ from tests.helpers.pipeline import ROOT
 
 def test_counts_of_the_confusion_matrix():
     matrix = confusion_matrix(np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 1, 0]), 3)
-    found = confusion_table(matrix, ["a", "b", "c"])
-    assert found.to_numpy().tolist() == [["a", "a", 1], ["a", "b", 2], ["b", "a", 1], ["b", "b", 1]]
+    table = confusion_table(matrix, ["a", "b", "c"])
+    assert table.to_numpy().tolist() == [["a", "a", 1], ["a", "b", 2], ["b", "a", 1], ["b", "b", 1]]
 
 
 def test_ranking_curves_of_classes_of_all_pairs_and_their_mean():

@@ -36,7 +36,7 @@ def write_split(folder, name, label, p, group, names):
 
 def make(folder, sets, names, temperature=1.0, **changes):
     """A Run with everything that evaluate reads."""
-    parts = [write_split(folder, name, *found, names) for name, found in sets.items()]
+    parts = [write_split(folder, name, *arrays, names) for name, arrays in sets.items()]
     manifest = pd.concat(parts, ignore_index=True)
     size = 100 + np.arange(len(manifest))
     manifest = manifest.assign(
@@ -64,7 +64,7 @@ def sets_of(counts, distance=2.5, **keywords):
 def test_two_classes(tmp_path):
     run = make(tmp_path, sets_of([40, 12]), ["cat", "dog"], evaluate__abstain=1.0)
     run.evaluate()
-    found = read_json(tmp_path / "m/evaluate.json")
+    metrics = read_json(tmp_path / "m/evaluate.json")
     assert {file.stem for file in (tmp_path / "p/evaluate/images").iterdir()} == PLOTS | {
         "threshold"
     }
@@ -73,31 +73,31 @@ def test_two_classes(tmp_path):
             assert min(image.size) >= 150
             assert np.asarray(image.convert("L")).std() > 5
     for split in ("val", "test"):
-        scores = found[split]
+        scores = metrics[split]
         assert scores["accuracy_low"] < scores["accuracy"] < scores["accuracy_high"]
         assert "top_3_accuracy" not in scores
-    assert set(found["calibration"]["test"]["before"]) == {"loss", "brier", "ece"}
-    assert found["calibration"]["test"]["before"]["loss"] == found["test"]["loss"]
-    assert found["calibration"]["test"]["after"]["loss"] < found["test"]["loss"] + 0.02
+    assert set(metrics["calibration"]["test"]["before"]) == {"loss", "brier", "ece"}
+    assert metrics["calibration"]["test"]["before"]["loss"] == metrics["test"]["loss"]
+    assert metrics["calibration"]["test"]["after"]["loss"] < metrics["test"]["loss"] + 0.02
     decision = read_json(tmp_path / "models/decision.json")
     assert decision["positive"] == "dog"
-    assert decision["threshold"] == found["threshold"]["threshold"]
-    assert decision["abstain_below"] == found["abstention"]["least_confidence"] > 0
+    assert decision["threshold"] == metrics["threshold"]["threshold"]
+    assert decision["abstain_below"] == metrics["abstention"]["least_confidence"] > 0
     report = pd.read_csv(tmp_path / "evaluation/report.csv")
     assert report["class"].tolist() == ["cat", "dog", "macro average", "micro average"] * 2
     assert report["support"].tolist() == [40, 12, 52, 52] * 2
-    assert report["f1"][6] == pytest.approx(found["test"]["f1_macro"], abs=1e-6)
+    assert report["f1"][6] == pytest.approx(metrics["test"]["f1_macro"], abs=1e-6)
     assert {file.name for file in (tmp_path / "evaluation").iterdir()} == {
         "report.csv",
         "slices.csv",
     }
-    recall = found["test"]["per_class"]["dog"]["recall"]
+    recall = metrics["test"]["per_class"]["dog"]["recall"]
     assert report["recall"][5] == pytest.approx(recall, abs=1e-6)
     assert report["recall_low"][5] <= report["recall"][5] <= report["recall_high"][5]
     slices = pd.read_csv(tmp_path / "evaluation/slices.csv")
     assert set(slices["kind"]) == {"size", "flag", "folder", "format"}
     assert slices["accuracy"].is_monotonic_increasing
-    assert found["slices"]["reported"] == len(slices)
+    assert metrics["slices"]["reported"] == len(slices)
     files = {file.stem for file in (tmp_path / "p/evaluate/curves").iterdir()}
     assert files == {"confusion", "roc", "pr", "reliability", "coverage", "threshold"}
     with (tmp_path / "p/evaluate/curves/threshold.csv").open() as file:
@@ -108,10 +108,10 @@ def test_many_classes_have_top_k_and_no_threshold(tmp_path):
     names = [f"class {i}" for i in range(30)]
     run = make(tmp_path, sets_of([4] * 30, 3.0), names, evaluate__top_k=[2, 5, 30])
     run.evaluate()
-    found = read_json(tmp_path / "m/evaluate.json")
+    metrics = read_json(tmp_path / "m/evaluate.json")
     assert {file.stem for file in (tmp_path / "p/evaluate/images").iterdir()} == PLOTS
-    assert found["threshold"] is None
-    scores = found["test"]
+    assert metrics["threshold"] is None
+    scores = metrics["test"]
     assert scores["accuracy"] <= scores["top_2_accuracy"] <= scores["top_5_accuracy"]
     assert "top_30_accuracy" not in scores
     decision = read_json(tmp_path / "models/decision.json")
@@ -129,12 +129,12 @@ def test_classes_without_test_images_one_image_and_a_folded_temperature(tmp_path
     before = np.array([[0.5, 0.3, 0.2]])
     write_predictions(tmp_path / "predictions" / BEFORE_TEMPERATURE_FILE, test, before)
     run.evaluate()
-    found = read_json(tmp_path / "m/evaluate.json")
-    scores = found["test"]
-    assert found["calibration"]["temperature"] == 1.7
-    assert found["calibration"]["test"]["after"]["loss"] == scores["loss"]
+    metrics = read_json(tmp_path / "m/evaluate.json")
+    scores = metrics["test"]
+    assert metrics["calibration"]["temperature"] == 1.7
+    assert metrics["calibration"]["test"]["after"]["loss"] == scores["loss"]
     loss = -np.log(before[0, test.label[0]])
-    assert found["calibration"]["test"]["before"]["loss"] == pytest.approx(loss)
+    assert metrics["calibration"]["test"]["before"]["loss"] == pytest.approx(loss)
     assert scores["roc_auc"] is scores["roc_auc_low"] is None
     assert scores["n_examples"] == 1
     assert "test: recall of class 'b' is undefined (without examples)" in capsys.readouterr().err

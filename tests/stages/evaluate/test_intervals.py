@@ -19,9 +19,9 @@ from stages.evaluate.scores import Scorer
 def test_the_exact_interval_is_scipys(n, share, confidence):
     hits = round(n * share)
     expected = binomtest(hits, n).proportion_ci(confidence, method="exact")
-    found = exact_interval(hits / n, n, confidence)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
-    assert found[0] <= hits / n <= found[1]
+    interval = exact_interval(hits / n, n, confidence)
+    np.testing.assert_allclose(interval, expected, atol=1e-9)
+    assert interval[0] <= hits / n <= interval[1]
 
 
 def test_each_metric_has_a_kind_of_interval_that_there_is():
@@ -41,12 +41,14 @@ def metrics_of(*arguments, **keywords):
 def test_where_nothing_is_wrong_the_interval_is_that_of_the_groups():
     label = np.array([0] * 6 + [1] * 3)
     p = np.eye(2)[label] * 0.8 + 0.1
-    found = metrics_of(label, p, np.arange(9))
-    assert found["accuracy_low"] == pytest.approx(exact_interval(1.0, 9, 0.95)[0])
-    assert found["f1_macro_low"] == pytest.approx(exact_interval(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0])
-    assert found["roc_auc_low"] == pytest.approx(exact_interval(1.0, 3, 0.95)[0])
+    metrics = metrics_of(label, p, np.arange(9))
+    assert metrics["accuracy_low"] == pytest.approx(exact_interval(1.0, 9, 0.95)[0])
+    assert metrics["f1_macro_low"] == pytest.approx(
+        exact_interval(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0]
+    )
+    assert metrics["roc_auc_low"] == pytest.approx(exact_interval(1.0, 3, 0.95)[0])
     low = 2 * exact_interval(1.0, 4 / (1 / 6 + 1 / 3), 0.95)[0] - 1
-    assert (found["mcc_low"], found["mcc_high"]) == (pytest.approx(low), 1.0)
+    assert (metrics["mcc_low"], metrics["mcc_high"]) == (pytest.approx(low), 1.0)
     _, classes = scores_of(label, p, np.arange(9))
     assert classes[0]["recall_low"] == pytest.approx(exact_interval(1.0, 6, 0.95)[0])
     assert classes[1]["precision_low"] == pytest.approx(exact_interval(1.0, 3, 0.95)[0])
@@ -71,19 +73,19 @@ def test_a_share_of_few_is_the_interval_of_a_binomial():
     label = np.zeros(40, int)
     p = np.tile([0.9, 0.1], (40, 1))
     p[:4] = [0.1, 0.9]
-    found = metrics_of(label, p, np.arange(40), 4000)
+    metrics = metrics_of(label, p, np.arange(40), 4000)
     expected = exact_interval(0.9, 40, 0.95)
-    assert found["accuracy_low"] == pytest.approx(expected[0], abs=0.005)
-    assert found["accuracy_high"] == pytest.approx(expected[1], abs=0.005)
+    assert metrics["accuracy_low"] == pytest.approx(expected[0], abs=0.005)
+    assert metrics["accuracy_high"] == pytest.approx(expected[1], abs=0.005)
 
 
 def test_the_order_of_the_ends_and_what_is_undefined():
     label, p, group = draw([5, 4, 3], 1.0, 2)
-    found = metrics_of(label, p, group, top_k=(2,))
+    metrics = metrics_of(label, p, group, top_k=(2,))
     for name in (*HEADLINE, "top_2_accuracy"):
-        assert found[f"{name}_low"] <= found[name] + 1e-12, name
-        assert found[name] <= found[f"{name}_high"] + 1e-12, name
-        assert found[f"{name}_low"] >= (-1 if name == "mcc" else 0)
+        assert metrics[f"{name}_low"] <= metrics[name] + 1e-12, name
+        assert metrics[name] <= metrics[f"{name}_high"] + 1e-12, name
+        assert metrics[f"{name}_low"] >= (-1 if name == "mcc" else 0)
     absent, classes = scores_of(label[:9], p[:9], group[:9])  # without the third class
     assert [absent[f"roc_auc{end}"] for end in ("", "_low", "_high")] == [None] * 3
     assert classes[2]["recall"] is classes[2]["recall_low"] is None
@@ -91,9 +93,9 @@ def test_the_order_of_the_ends_and_what_is_undefined():
 
 
 def test_one_image_gives_no_error_and_a_wide_interval():
-    found = metrics_of(np.array([1]), np.array([[0.2, 0.8]]), np.array([0]))
-    assert found["accuracy"] == 1
-    assert found["accuracy_low"] == pytest.approx(exact_interval(1.0, 1, 0.95)[0])
+    metrics = metrics_of(np.array([1]), np.array([[0.2, 0.8]]), np.array([0]))
+    assert metrics["accuracy"] == 1
+    assert metrics["accuracy_low"] == pytest.approx(exact_interval(1.0, 1, 0.95)[0])
 
 
 def test_equal_seeds_give_equal_intervals():
@@ -142,9 +144,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say(name):
     for seed in range(SIMULATED):
         label, p, group = draw(counts, distance, seed, cluster)
         resamples = Resamples(label, group, 200, seed)
-        found, per_class = with_intervals(label, p, resamples, 0.95)
+        metrics, per_class = with_intervals(label, p, resamples, 0.95)
         for metric in LEAST:
-            low, high = (found[f"{metric}_{end}"] for end in ("low", "high"))
+            low, high = (metrics[f"{metric}_{end}"] for end in ("low", "high"))
             held[metric] += low <= truth[metric][0] <= high
         row = per_class[-1]  # of the rarest class, or one of many
         classes += sum(

@@ -14,20 +14,20 @@ def all_weights(resamples):
 
 
 def test_weights_are_those_of_groups_and_add_up_within_each_class():
-    found = all_weights(Resamples(LABEL, GROUP, 300, 1))
-    assert found.shape == (7, 300)
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[5], found[6])
+    weights = all_weights(Resamples(LABEL, GROUP, 300, 1))
+    assert weights.shape == (7, 300)
+    np.testing.assert_array_equal(weights[0], weights[1])
+    np.testing.assert_array_equal(weights[5], weights[6])
     # Class 0 has three groups: two draws of weight 3/2; class 1 has two: one draw of weight 2.
-    np.testing.assert_allclose(found[[0, 2, 3]].sum(axis=0), 3)
-    assert set(np.round(found[4], 9)) == {0.0, 2.0}
-    np.testing.assert_allclose(found[[4, 5]].sum(axis=0), 2)
+    np.testing.assert_allclose(weights[[0, 2, 3]].sum(axis=0), 3)
+    assert set(np.round(weights[4], 9)) == {0.0, 2.0}
+    np.testing.assert_allclose(weights[[4, 5]].sum(axis=0), 2)
 
 
 def test_a_class_of_one_group_keeps_its_weight_and_a_mixed_group_counts_once_in_each_class():
-    found = Resamples(np.array([0, 0, 1, 1]), np.array([3, 3, 3, 4]), 50, 0)
-    assert found.groups == 3
-    assert (all_weights(found)[:2] == 1).all()
+    resamples = Resamples(np.array([0, 0, 1, 1]), np.array([3, 3, 3, 4]), 50, 0)
+    assert resamples.groups == 3
+    assert (all_weights(resamples)[:2] == 1).all()
 
 
 def test_each_pass_gives_the_same_and_other_seeds_give_others(monkeypatch):
@@ -40,7 +40,7 @@ def test_each_pass_gives_the_same_and_other_seeds_give_others(monkeypatch):
 def test_many_images_come_in_parts_that_fit(monkeypatch):
     monkeypatch.setattr("stages.evaluate.resampling.VALUES", 70)
     parts = list(Resamples(LABEL, GROUP, 25, 0))
-    assert [part.shape for part in parts] == [(7, 10), (7, 10), (7, 5)]
+    assert [weights.shape for weights in parts] == [(7, 10), (7, 10), (7, 5)]
     assert len(Resamples(LABEL, GROUP, 25, 0)) == 3
 
 

@@ -26,7 +26,7 @@ def test_whole_weights_are_repeated_images(n_classes, seed):
     y_true, p = draw(40, n_classes, seed)
     weights = np.random.default_rng(seed).integers(0, 4, (40, 3))
     weights[:n_classes] += 1
-    found = Scorer(y_true, p).scores(weights.astype(float))
+    scores = Scorer(y_true, p).scores(weights.astype(float))
     for column in range(3):
         rows = np.repeat(np.arange(40), weights[:, column])
         if set(y_true[rows]) != set(range(n_classes)):
@@ -34,10 +34,10 @@ def test_whole_weights_are_repeated_images(n_classes, seed):
         expected = metrics.evaluate(y_true[rows], p[rows], list(map(str, range(n_classes))), "x")
         expected |= calibration.calibration_scores(y_true[rows], p[rows])
         for name in HEADLINE:
-            assert found[name][column] == pytest.approx(expected[name], abs=1e-9), name
+            assert scores[name][column] == pytest.approx(expected[name], abs=1e-9), name
         for name in PER_CLASS:
             for index, row in enumerate(expected["per_class"].values()):
-                value = found[name][index, column]
+                value = scores[name][index, column]
                 assert np.isnan(value) if row[name] is None else value == pytest.approx(row[name])
 
 
@@ -45,7 +45,7 @@ def test_whole_weights_are_repeated_images(n_classes, seed):
 def test_fractional_weights_agree_with_scikit_learn(n_classes):
     y_true, p = draw(60, n_classes, 3)
     weight = np.random.default_rng(5).random(60) + 0.01
-    found = Scorer(y_true, p).scores(weight[:, None])
+    scores = Scorer(y_true, p).scores(weight[:, None])
     keywords = {"sample_weight": weight}
     y_pred = p.argmax(axis=1)
     truth = np.eye(n_classes)[y_true]
@@ -61,34 +61,34 @@ def test_fractional_weights_agree_with_scikit_learn(n_classes):
         "loss": sk.log_loss(y_true, p, **keywords),
     }
     for name, value in expected.items():
-        assert found[name][0] == pytest.approx(value), name
+        assert scores[name][0] == pytest.approx(value), name
 
 
 def test_top_k_is_scikit_learns_where_nothing_ties():
     y_true, p = draw(50, 6, 1, decimals=9)
-    found = Scorer(y_true, p, (2, 4)).scores(np.ones((50, 1)))
+    scores = Scorer(y_true, p, (2, 4)).scores(np.ones((50, 1)))
     for k in (2, 4):
-        assert found[f"top_{k}_accuracy"][0] == pytest.approx(
+        assert scores[f"top_{k}_accuracy"][0] == pytest.approx(
             sk.top_k_accuracy_score(y_true, p, k=k)
         )
 
 
 def test_equal_guesses_go_in_the_order_of_the_classes_as_the_answer_does():
     p = np.array([[0.25, 0.25, 0.25, 0.25]] * 4)
-    found = Scorer(np.arange(4), p, (2, 3)).scores(np.ones((4, 1)))
-    assert found["accuracy"][0] == 0.25
-    assert found["top_2_accuracy"][0] == 0.5
-    assert found["top_3_accuracy"][0] == 0.75
+    scores = Scorer(np.arange(4), p, (2, 3)).scores(np.ones((4, 1)))
+    assert scores["accuracy"][0] == 0.25
+    assert scores["top_2_accuracy"][0] == 0.5
+    assert scores["top_3_accuracy"][0] == 0.75
 
 
 def test_what_is_undefined_is_nan_not_0():
     p = np.array([[0.9, 0.1], [0.8, 0.2]])
-    found = Scorer(np.array([0, 0]), p).scores(np.ones((2, 1)))
+    scores = Scorer(np.array([0, 0]), p).scores(np.ones((2, 1)))
     for name in ("roc_auc", "pr_auc", "mcc"):
-        assert np.isnan(found[name][0]), name
-    assert np.isnan(found["recall"][1, 0])
-    assert np.isnan(found["precision"][1, 0])
-    assert found["balanced_accuracy"][0] == 1
+        assert np.isnan(scores[name][0]), name
+    assert np.isnan(scores["recall"][1, 0])
+    assert np.isnan(scores["precision"][1, 0])
+    assert scores["balanced_accuracy"][0] == 1
 
 
 def test_without_areas_all_else_stays():

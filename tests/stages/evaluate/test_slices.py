@@ -28,24 +28,24 @@ TABLE = manifest(
 
 
 def test_kinds_of_slices():
-    found = slices.assign(TABLE.assign(path=[p.replace("web", "x/web") for p in PATHS]), LABEL)
-    sizes = [(name, here.tolist()) for (kind, name), here in found.items() if kind == "size"]
+    masks = slices.assign(TABLE.assign(path=[p.replace("web", "x/web") for p in PATHS]), LABEL)
+    sizes = [(name, here.tolist()) for (kind, name), here in masks.items() if kind == "size"]
     assert sizes[0] == ("100 to 200 px", [True] * 2 + [False] * 6)
     assert sizes[3][0] == "700 to 800 px"
     assert sum(np.array(here).sum() for _, here in sizes) == 8
-    assert found["flag", "blurry"].sum() == 3
-    assert found["flag", "none"].sum() == 5
-    assert ("flag", "dark") not in found
-    assert found["format", "PNG"].sum() == 3
+    assert masks["flag", "blurry"].sum() == 3
+    assert masks["flag", "none"].sum() == 5
+    assert ("flag", "dark") not in masks
+    assert masks["format", "PNG"].sum() == 3
     # Folders that are the classes say what recall says.
-    assert not any(kind == "folder" for kind, _ in found)
+    assert not any(kind == "folder" for kind, _ in masks)
     mixed = slices.assign(TABLE, np.array([0, 1] * 4))
     assert mixed["folder", "web"].tolist() == [True, True, False, False] * 2
 
 
 def test_equal_sizes_are_one_slice():
-    found = slices.assign(manifest([f"a/{i}" for i in range(6)], [10] * 5 + [20]), np.arange(6) % 2)
-    sizes = {name: int(here.sum()) for (kind, name), here in found.items() if kind == "size"}
+    masks = slices.assign(manifest([f"a/{i}" for i in range(6)], [10] * 5 + [20]), np.arange(6) % 2)
+    sizes = {name: int(here.sum()) for (kind, name), here in masks.items() if kind == "size"}
     assert sizes == {"100 px": 5, "200 px": 1}
 
 
@@ -59,12 +59,12 @@ def test_what_holds_for_all_images_is_no_slice():
 def test_worst_first_with_intervals_and_small_ones_left_out():
     right = np.array([0, 1, 1, 1, 1, 1, 1, 1], bool)
     resamples = Resamples(LABEL, np.arange(8), 200, 0)
-    found = slices.by_slice(right, slices.assign(TABLE, LABEL), resamples, 0.95, 3)
-    assert found["accuracy"].is_monotonic_increasing
-    assert not (found["kind"] == "size").any()  # two images each
-    first = found.iloc[0]
+    table = slices.by_slice(right, slices.assign(TABLE, LABEL), resamples, 0.95, 3)
+    assert table["accuracy"].is_monotonic_increasing
+    assert not (table["kind"] == "size").any()  # two images each
+    first = table.iloc[0]
     assert (first["n"], first["wrong"]) == (3, 1)
     assert first["accuracy"] == pytest.approx(2 / 3)
     assert first["accuracy_low"] < 2 / 3 < first["accuracy_high"]
-    last = found[found["slice"] == "JPEG"].iloc[0]
+    last = table[table["slice"] == "JPEG"].iloc[0]
     assert last["accuracy_low"] == pytest.approx(exact_interval(1.0, 5, 0.95)[0])

@@ -32,11 +32,11 @@ def choose(name, truth=TRUTH, score=SCORE, **changes):
 
 
 def test_counts_by_hand():
-    found = count_by_threshold(TRUTH, SCORE)
-    assert found.tp.tolist() == [3, 3, 3, 2, 2, 1, 0]
-    assert found.fp.tolist() == [3, 2, 1, 1, 0, 0, 0]
-    assert found.fn.tolist() == [0, 0, 0, 1, 1, 2, 3]
-    assert found.high.tolist() == [0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0]
+    counts = count_by_threshold(TRUTH, SCORE)
+    assert counts.tp.tolist() == [3, 3, 3, 2, 2, 1, 0]
+    assert counts.fp.tolist() == [3, 2, 1, 1, 0, 0, 0]
+    assert counts.fn.tolist() == [0, 0, 0, 1, 1, 2, 3]
+    assert counts.high.tolist() == [0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0]
 
 
 def test_each_rule_takes_the_middle_of_what_is_best():
@@ -89,12 +89,12 @@ def test_no_threshold_is_better(rows, name):
 
 
 def test_the_report_agrees_with_scikit_learn():
-    found = threshold_scores(TRUTH, SCORE, 0.35, 2.0)
+    scores = threshold_scores(TRUTH, SCORE, 0.35, 2.0)
     taken = SCORE >= 0.35
-    assert found["precision"] == precision_score(TRUTH, taken)
-    assert found["recall"] == pytest.approx(recall_score(TRUTH, taken))
-    assert found["f1"] == pytest.approx(f1_score(TRUTH, taken))
-    assert (found["false_positives"], found["false_negatives"], found["cost"]) == (1, 1, 3.0)
+    assert scores["precision"] == precision_score(TRUTH, taken)
+    assert scores["recall"] == pytest.approx(recall_score(TRUTH, taken))
+    assert scores["f1"] == pytest.approx(f1_score(TRUTH, taken))
+    assert (scores["false_positives"], scores["false_negatives"], scores["cost"]) == (1, 1, 3.0)
     nothing = threshold_scores(TRUTH, SCORE, 0.9, 2.0)
     assert nothing["precision"] is None
     assert nothing["recall"] == 0

@@ -45,12 +45,12 @@ def test_steps_are_equal_shares_hottest_first_and_chance_decides_between_equals(
     heat = np.zeros((10, 10))
     heat[0], heat[1] = 3, 2
     chance = np.arange(100.0).reshape(10, 10)
-    found = steps_of_pixels(heat, chance, (10, 10))
-    assert np.bincount(found.ravel()).tolist() == [10] * 10
-    assert (found[0] == 0).all()
-    assert (found[1] == 1).all()
-    assert (found[9] == 2).all()
-    assert (found[2] == 9).all()
+    steps = steps_of_pixels(heat, chance, (10, 10))
+    assert np.bincount(steps.ravel()).tolist() == [10] * 10
+    assert (steps[0] == 0).all()
+    assert (steps[1] == 1).all()
+    assert (steps[9] == 2).all()
+    assert (steps[2] == 9).all()
     uneven = steps_of_pixels(np.zeros((1, 1)), chance, (3, 5))
     assert sorted(np.bincount(uneven.ravel(), minlength=10).tolist()) == [1] * 5 + [2] * 5
 
@@ -83,33 +83,33 @@ def test_deleting_the_corner_drops_the_score_at_once():
     )
     np.testing.assert_allclose(deletion[0], expected, atol=0.05)
     area = np.trapezoid(expected, dx=0.1)
-    found = verdicts_of(curves, seed=0)
-    assert found["truth"]["deletion_auc"] == pytest.approx(area, abs=0.015)
+    verdicts = verdicts_of(curves, seed=0)
+    assert verdicts["truth"]["deletion_auc"] == pytest.approx(area, abs=0.015)
     assert insertion[0, -1] == deletion[0, 0]
     assert insertion[0, 4:].min() == pytest.approx(probability(1), abs=0.01)
-    assert found["truth"]["insertion_auc"] > found[RANDOM]["insertion_auc"]
+    assert verdicts["truth"]["insertion_auc"] > verdicts[RANDOM]["insertion_auc"]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_faithful_to_the_corner(method):
     corner = Corner(8, [method])
     rows = list(range(8))
-    found = verdicts_of(measure(corner.model, corner, rows, np.ones(8, int), 32, seed=1), seed=1)
-    assert found[method]["beats_random"] is True
-    assert found[method]["beats_centre"] is True
-    assert found[method]["gain_low"] > 0
-    assert found[method]["deletion_auc"] < found[RANDOM]["deletion_auc"] - 0.05
-    assert found[method]["insertion_auc"] > found[RANDOM]["insertion_auc"]
-    assert found[CENTRE]["gain"] < found[method]["gain"]
-    assert set(found[RANDOM]) == {"deletion_auc", "insertion_auc"}
+    verdicts = verdicts_of(measure(corner.model, corner, rows, np.ones(8, int), 32, seed=1), seed=1)
+    assert verdicts[method]["beats_random"] is True
+    assert verdicts[method]["beats_centre"] is True
+    assert verdicts[method]["gain_low"] > 0
+    assert verdicts[method]["deletion_auc"] < verdicts[RANDOM]["deletion_auc"] - 0.05
+    assert verdicts[method]["insertion_auc"] > verdicts[RANDOM]["insertion_auc"]
+    assert verdicts[CENTRE]["gain"] < verdicts[method]["gain"]
+    assert set(verdicts[RANDOM]) == {"deletion_auc", "insertion_auc"}
 
 
 def test_no_heat_is_the_random_map_and_wrong_heat_is_worse():
     corner = Corner(7, ["nothing", "wrong"])
     curves = measure(corner.model, corner, list(range(7)), np.ones(7, int), 16, seed=1)
     np.testing.assert_array_equal(curves["nothing"], curves[RANDOM])
-    found = verdicts_of(curves, seed=1)
-    assert found["nothing"] == found[RANDOM] | {
+    verdicts = verdicts_of(curves, seed=1)
+    assert verdicts["nothing"] == verdicts[RANDOM] | {
         "gain": 0.0,
         "gain_low": 0.0,
         "gain_high": 0.0,
@@ -117,9 +117,9 @@ def test_no_heat_is_the_random_map_and_wrong_heat_is_worse():
         "beats_random": False,
         "beats_centre": False,
     }
-    assert found["wrong"]["gain_high"] < 0
-    assert found["wrong"]["p_value"] > 0.97
-    assert found["wrong"]["beats_random"] is False
+    assert verdicts["wrong"]["gain_high"] < 0
+    assert verdicts["wrong"]["p_value"] > 0.97
+    assert verdicts["wrong"]["beats_random"] is False
 
 
 def test_the_random_map_deletes_as_much_of_the_corner_as_of_the_rest():
@@ -135,10 +135,10 @@ def test_the_random_map_deletes_as_much_of_the_corner_as_of_the_rest():
 
 def test_the_result_does_not_depend_on_batches_and_repeats():
     corner = Corner(4)
-    one, same, other = (
+    curves, repeated, in_larger_batches = (
         measure(corner.model, corner, [0, 1, 2, 3], np.ones(4, int), size, seed)
         for size, seed in ((7, 0), (7, 0), (64, 0))
     )
-    for name in one:
-        np.testing.assert_array_equal(one[name], same[name])
-        np.testing.assert_allclose(one[name], other[name], atol=1e-6)
+    for name in curves:
+        np.testing.assert_array_equal(curves[name], repeated[name])
+        np.testing.assert_allclose(curves[name], in_larger_batches[name], atol=1e-6)

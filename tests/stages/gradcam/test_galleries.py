@@ -44,26 +44,26 @@ def predictions():
 
 def test_two_classes_are_both_explained():
     explainer, table = Images(4), predictions()
-    found = galleries.explain(explainer, NAMES, table, [3, 0], 0.5)
+    explained = galleries.explain(explainer, NAMES, table, [3, 0], 0.5)
     assert explainer.asked == [[1], [0], [0], [1]]  # the predicted class, then the other
-    assert len(galleries.headings(NAMES)) == len(found[0].drawn.tiles) == 4
-    image, heat, over, other = found[0].drawn.tiles
+    assert len(galleries.headings(NAMES)) == len(explained[0].drawn.tiles) == 4
+    image, heat, over, other = explained[0].drawn.tiles
     assert np.array_equal(image, explainer.all[3])
-    assert found[0].heat[:2, :2].max() == 1
-    assert np.array_equal(heat, coloured(found[0].heat, (16, 16)))
-    assert np.array_equal(over, overlay(image, found[0].heat, 0.5))
+    assert explained[0].heat[:2, :2].max() == 1
+    assert np.array_equal(heat, coloured(explained[0].heat, (16, 16)))
+    assert np.array_equal(over, overlay(image, explained[0].heat, 0.5))
     assert np.array_equal(other, image)  # nothing speaks for darkness
-    assert (found[1].heat == 0).all()
-    assert [item.drawn.caption for item in found] == ["light: 70.0%", "dark: 80.0%"]
+    assert (explained[1].heat == 0).all()
+    assert [item.drawn.caption for item in explained] == ["light: 70.0%", "dark: 80.0%"]
 
 
 def test_more_classes_are_explained_by_the_answer_alone():
     explainer = Images(4)
     table = predictions().assign(p_third=0.0)
-    found = galleries.explain(explainer, [*NAMES, "third"], table, [1], 0.5)
+    explained = galleries.explain(explainer, [*NAMES, "third"], table, [1], 0.5)
     assert explainer.asked == [[1]]
-    assert len(galleries.headings([*NAMES, "third"])) == len(found[0].drawn.tiles) == 3
-    assert found[0].drawn.caption == "light: 90.0%, wrong, is dark"
+    assert len(galleries.headings([*NAMES, "third"])) == len(explained[0].drawn.tiles) == 3
+    assert explained[0].drawn.caption == "light: 90.0%, wrong, is dark"
 
 
 def test_methods_are_laid_over_the_same_image():
@@ -92,8 +92,8 @@ def test_a_page_for_each_class_that_has_images_and_a_summary(tmp_path, n_classes
 def test_names_of_files_are_safe_and_different():
     used = set()
     labels = ["a/b", "a b", "A_b", "summary", "Methods", "??", "猫"]
-    found = [galleries.file_name(label, used) for label in labels]
-    assert found == [
+    file_names = [galleries.file_name(label, used) for label in labels]
+    assert file_names == [
         *("a_b.png", "a_b_2.png", "A_b_3.png", "summary_2.png", "Methods_2.png", "class.png"),
         "猫.png",
     ]

@@ -43,9 +43,9 @@ def test_the_trials_are_drawn_with_and_without_intervals(tmp_path, n):
     likeness = {"gradcam": {"head": 0.1, "last_1": None, "all": 0.0}, "eigencam": {}}
     likeness["eigencam"] = dict.fromkeys(likeness["gradcam"])  # nowhere defined
     plots.randomisation(tmp_path / "randomisation.png", likeness, n)
-    shown = [Row(tiles(3), "caption")]
-    plots.methods(tmp_path / "tested.png", names[:2], verdicts, shown)
-    plots.methods(tmp_path / "untested.png", names[:2], {}, shown)
+    rows = [Row(tiles(3), "caption")]
+    plots.methods(tmp_path / "tested.png", names[:2], verdicts, rows)
+    plots.methods(tmp_path / "untested.png", names[:2], {}, rows)
     for path in tmp_path.iterdir():
         with Image.open(path) as image:
             assert np.asarray(image.convert("L")).std() > 5, path

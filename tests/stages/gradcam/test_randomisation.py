@@ -1,4 +1,4 @@
-"""What the sanity check does to a model, and what it says of heat maps that are made up."""
+"""The sanity check: its changes to a model, and its verdict on heat maps that are made up."""
 
 import keras
 import numpy as np
@@ -34,13 +34,13 @@ def test_the_cascade_goes_from_the_head_to_the_first_block_and_misses_no_weight(
     backbone, head = model
     steps = cascade(backbone, head)
     assert [name for name, _ in steps] == [HEAD, "last_1", "last_2", "last_3", "last_4", ALL]
-    layers = [layer for _, found in steps for layer in found]
+    layers = [layer for _, step_layers in steps for layer in step_layers]
     assert len(layers) == len(set(layers))
     weights = {weight.path for layer in layers for weight in layer.weights}
     assert weights == {weight.path for weight in [*backbone.weights, *head.weights]}
-    own = [layer for layer in backbone.layers if layer.weights]
-    assert steps[-1][1][0] == own[0]
-    assert steps[1][1][-1] == own[-1]
+    weighted = [layer for layer in backbone.layers if layer.weights]
+    assert steps[-1][1][0] == weighted[0]
+    assert steps[1][1][-1] == weighted[-1]
 
 
 def test_fused_networks_forget_together():
@@ -50,7 +50,7 @@ def test_fused_networks_forget_together():
     last = {layer.name for layer in steps["last_1"]}
     assert {"block5_conv2"} <= last
     assert len(last) > 4
-    layers = [layer for found in steps.values() for layer in found]
+    layers = [layer for step_layers in steps.values() for layer in step_layers]
     assert len({id(layer) for layer in layers}) == len(layers)
     assert sum(len(layer.weights) for layer in layers) == len(backbone.weights) + len(head.weights)
 
@@ -75,22 +75,22 @@ def test_maps_that_do_not_ask_the_model_stay_and_those_that_do_change(model):
     def heats():
         edges = np.abs(np.diff(pixels.mean(axis=-1)[:, ::8, ::8], axis=1))
         seen = see(pixels, classes)
-        found = {name: heat_map(name, seen) for name in ("gradcam", "eigencam")}
-        return found | {"edges": edges, "flat": np.ones((2, 3, 3))}
+        heat_by_method = {name: heat_map(name, seen) for name in ("gradcam", "eigencam")}
+        return heat_by_method | {"edges": edges, "flat": np.ones((2, 3, 3))}
 
-    found = correlations(backbone, head, heats, seed=3)
-    assert set(found) == {"gradcam", "eigencam", "edges", "flat"}
-    assert all(np.allclose(values, 1) for values in found["edges"].values())
-    assert all(np.isnan(values).all() for values in found["flat"].values())
-    assert np.allclose(found["eigencam"][HEAD], 1)  # the head has no part in it
-    assert np.nanmean(found["eigencam"][ALL]) < 0.9
-    assert np.nanmean(found["gradcam"][HEAD]) < 0.9
+    likeness = correlations(backbone, head, heats, seed=3)
+    assert set(likeness) == {"gradcam", "eigencam", "edges", "flat"}
+    assert all(np.allclose(values, 1) for values in likeness["edges"].values())
+    assert all(np.isnan(values).all() for values in likeness["flat"].values())
+    assert np.allclose(likeness["eigencam"][HEAD], 1)  # the head has no part in it
+    assert np.nanmean(likeness["eigencam"][ALL]) < 0.9
+    assert np.nanmean(likeness["gradcam"][HEAD]) < 0.9
     for old, weight in zip(kept, [*backbone.weights, *head.weights], strict=True):
         np.testing.assert_array_equal(old, weight.numpy())
     again = correlations(backbone, head, heats, seed=3)
-    for name in found:
-        for state in found[name]:
-            np.testing.assert_array_equal(found[name][state], again[name][state])
+    for name in likeness:
+        for state in likeness[name]:
+            np.testing.assert_array_equal(likeness[name][state], again[name][state])
 
 
 def test_the_model_is_restored_after_an_error(model):
@@ -111,12 +111,12 @@ def test_the_model_is_restored_after_an_error(model):
 
 
 def test_rank_correlations_by_hand():
-    one = np.array([[1.0, 2], [3, 4]])
-    assert rank_correlation(one, np.exp(one)) == pytest.approx(1)
-    assert rank_correlation(one, -one) == pytest.approx(-1)
+    heat = np.array([[1.0, 2], [3, 4]])
+    assert rank_correlation(heat, np.exp(heat)) == pytest.approx(1)
+    assert rank_correlation(heat, -heat) == pytest.approx(-1)
     # Ranks 1 2 3 4 against 2 1 4 3: 1 - 6 * 4 / (4 * 15)
-    assert rank_correlation(one, np.array([[2.0, 1], [9, 3]])) == pytest.approx(0.6)
-    assert np.isnan(rank_correlation(one, np.ones((2, 2))))
-    assert np.isnan(rank_correlation(one, np.full((2, 2), np.nan)))
+    assert rank_correlation(heat, np.array([[2.0, 1], [9, 3]])) == pytest.approx(0.6)
+    assert np.isnan(rank_correlation(heat, np.ones((2, 2))))
+    assert np.isnan(rank_correlation(heat, np.full((2, 2), np.nan)))
     assert mean(np.array([0.5, np.nan, 0.1])) == pytest.approx(0.3)
     assert mean(np.array([np.nan])) is None

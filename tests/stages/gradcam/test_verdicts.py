@@ -14,16 +14,20 @@ def test_areas_by_hand():
 def test_comparisons_by_hand():
     """Six gains above 0: of the 64 sign flips only one has a mean as large, 1/64 = .0156."""
     gain = np.array([0.1, 0.2, 0.3, 0.1, 0.2, 0.3])
-    found = compare(gain, 0)
+    verdict = compare(gain, 0)
     interval = stats.ttest_1samp(gain, 0).confidence_interval()
-    assert found["p_value"] == pytest.approx(1 / 64)
-    assert found["beats_random"] is True
-    assert (found["gain_low"], found["gain_high"]) == pytest.approx(tuple(interval))
+    assert verdict["p_value"] == pytest.approx(1 / 64)
+    assert verdict["beats_random"] is True
+    assert (verdict["gain_low"], verdict["gain_high"]) == pytest.approx(tuple(interval))
     assert compare(gain[:5], 0)["p_value"] == pytest.approx(1 / 32)
     assert compare(gain[:5], 0)["beats_random"] is False
     assert compare(-gain, 0)["p_value"] == 1
-    one = compare(gain[:1], 0)
-    assert (one["p_value"], one["gain_low"], one["beats_random"]) == (0.5, None, False)
+    verdict_of_one = compare(gain[:1], 0)
+    assert (
+        verdict_of_one["p_value"],
+        verdict_of_one["gain_low"],
+        verdict_of_one["beats_random"],
+    ) == (0.5, None, False)
 
 
 def test_a_map_without_sense_is_rarely_called_better():

@@ -27,17 +27,17 @@ def model():
 
 def test_layers_know_their_inputs():
     maps = keras.Input((3, 3, 16), name="maps")
-    found = architecture.boxes(keras.Model(maps, cbam(maps)))
-    names = [box.name for box in found]
-    sources = {box.name: [names[source] for source in box.sources] for box in found}
+    boxes = architecture.boxes(keras.Model(maps, cbam(maps)))
+    names = [box.name for box in boxes]
+    sources = {box.name: [names[source] for source in box.sources] for box in boxes}
     assert sources["maps"] == []
     assert sources["cbam_average"] == ["maps"]
     assert set(sources["cbam_reduce"]) == {"cbam_average", "cbam_largest"}
     assert sources["cbam_expand"] == ["cbam_reduce"]
     assert set(sources["cbam_positions"]) == {"cbam_channels", "attention_weights"}
-    weights = found[names.index("attention_weights")]
+    weights = boxes[names.index("attention_weights")]
     assert (weights.kind, weights.shape, weights.parameters) == ("Conv2D", (3, 3, 1), 7 * 7 * 2)
-    for box in found:
+    for box in boxes:
         assert all(source < names.index(box.name) for source in box.sources)
 
 
@@ -59,8 +59,8 @@ def test_the_architecture_is_networks_then_layers():
     maps = keras.Input((2, 2, 768))
     x = keras.layers.GlobalAveragePooling2D(name="pooling")(maps)
     head = keras.Model(maps, keras.layers.Dense(1, use_bias=False, name="logits")(x), name="head")
-    found = architecture.architecture(backbone, head, ["cnn", "cnn_concat"])
-    assert [(box.name, box.shape, list(box.sources)) for box in found] == [
+    boxes = architecture.architecture(backbone, head, ["cnn", "cnn_concat"])
+    assert [(box.name, box.shape, list(box.sources)) for box in boxes] == [
         ("pixels", (64, 64, 3), []),
         ("cnn", (2, 2, 256), [0]),
         ("cnn_concat", (2, 2, 512), [0]),
@@ -68,6 +68,6 @@ def test_the_architecture_is_networks_then_layers():
         ("pooling", (768,), [3]),
         ("logits", (1,), [4]),
     ]
-    assert sum(box.parameters for box in found) == backbone.count_params() + 768
-    one = architecture.architecture(build_backbone("cnn", (64, 64), "none"), head, ["cnn"])
-    assert [list(box.sources) for box in one] == [[], [0], [1], [2]]
+    assert sum(box.parameters for box in boxes) == backbone.count_params() + 768
+    single = architecture.architecture(build_backbone("cnn", (64, 64), "none"), head, ["cnn"])
+    assert [list(box.sources) for box in single] == [[], [0], [1], [2]]

@@ -30,8 +30,8 @@ def test_cached_views_are_as_many_as_there_are():
     assert captions == ["view 1"] * 3 + ["view 2"] * 3
     many = FLIP.model_copy(update={"views": 64})
     assert len(drawn(many, tuned=False)[2]) == 5 * 3
-    one = FLIP.model_copy(update={"views": 1})
-    assert drawn(one, tuned=False)[2] == []
+    single = FLIP.model_copy(update={"views": 1})
+    assert drawn(single, tuned=False)[2] == []
 
 
 def test_a_tuned_backbone_sees_new_draws_whatever_the_views():
@@ -55,9 +55,9 @@ def test_captions_of_mixtures_name_the_shares_that_are_in_the_pixels():
         kind, parts = caption.split(": ")
         kinds.append(kind)
         shares = dict(part.split(" ", 1)[::-1] for part in parts.split("\n+ "))
-        known = {name: value for name, value in values.items() if name in shares}
-        assert set(known) == set(shares), shares
-        expected = sum(float(share) * known[name] for name, share in shares.items())
+        mixed_values = {name: value for name, value in values.items() if name in shares}
+        assert set(mixed_values) == set(shares), shares
+        expected = sum(float(share) * mixed_values[name] for name, share in shares.items())
         assert image.mean() == pytest.approx(expected, abs=3)
         if kind == "cutmix":
             assert set(np.unique(image)) <= set(values.values())

@@ -84,12 +84,12 @@ def test_every_head_comes_back(tmp_path, n_classes, changes):
 
 def test_two_backbones_with_the_same_names_of_weights_come_back(tmp_path):
     pixels = keras.Input((*SIZE, 3))
-    parts = []
+    outputs = []
     for name in ("first", "second"):
-        part = small_backbone()
-        part.name = name
-        parts.append(part(pixels))
-    backbone = keras.Model(pixels, keras.layers.Concatenate()(parts), name="backbone")
+        branch = small_backbone()
+        branch.name = name
+        outputs.append(branch(pixels))
+    backbone = keras.Model(pixels, keras.layers.Concatenate()(outputs), name="backbone")
     disturbed(backbone.get_layer("second").get_layer("conv"))
     head = build_head(backbone.output_shape[1:], 3, "none", PLAIN)
     assert_comes_back(tmp_path, backbone, head)

@@ -57,5 +57,5 @@ def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
     values = np.concatenate(drawn).astype(int)
     assert len(values) == 18
     for epoch in range(3):
-        own = sorted(values[6 * epoch : 6 * epoch + 6].tolist())
-        assert own == [10 * row + epoch for row in range(6)]
+        epoch_values = sorted(values[6 * epoch : 6 * epoch + 6].tolist())
+        assert epoch_values == [10 * row + epoch for row in range(6)]

@@ -16,8 +16,8 @@ def test_the_tuning_rate():
     pretrained = tuning_settings(settings, True)
     assert pretrained.learning_rate == pytest.approx(0.002)
     assert pretrained.end_learning_rate == pytest.approx(0.002)
-    own = settings.model_copy(update={"tuning_rate": 0.5})
-    assert tuning_settings(own, True).learning_rate == 0.5
+    explicit = settings.model_copy(update={"tuning_rate": 0.5})
+    assert tuning_settings(explicit, True).learning_rate == 0.5
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ def batches_of(dataset, folder, rows=None, weights=None, seed=0):
 
 def test_packed_images_are_the_dataset_in_any_order(dataset, tmp_path):
     packed = PackedImages(dataset, tmp_path, batch=3)
-    found = dataset.png_at(range(N))
+    files = dataset.png_at(range(N))
     for row in (10, 0, 4, 3, 0):
-        assert packed[row] == found[row]
+        assert packed[row] == files[row]
     assert list(tmp_path.iterdir()) == []  # no name: nothing is left behind, whatever happens
 
 
@@ -39,7 +39,7 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
         batches.on_epoch_begin()
         assert len(batches) == 4
         pixels, labels, weights = (
-            np.concatenate(part) for part in zip(*(batches[i] for i in range(4)), strict=True)
+            np.concatenate(arrays) for arrays in zip(*(batches[i] for i in range(4)), strict=True)
         )
         assert pixels.dtype == np.uint8
         assert pixels.shape == (13, SIDE, SIDE, 3)

@@ -45,8 +45,8 @@ def test_partners_are_the_five_nearest_by_the_mean_and_all_come_up():
     times = np.r_[np.zeros(40, int), np.repeat(np.arange(1, 61), 20)]
     partners, shares = find_mixtures(maps_at(points), label, rows, times, seed=1)
     for row in range(1, 40, 2):
-        own = [other for other in range(1, 40, 2) if other != row]
-        nearest = sorted(own, key=lambda other: np.sum((points[other] - points[row]) ** 2))[:5]
+        others = [other for other in range(1, 40, 2) if other != row]
+        nearest = sorted(others, key=lambda other: np.sum((points[other] - points[row]) ** 2))[:5]
         assert set(partners[(rows == row) & (times > 0)]) == set(nearest)
     assert abs(shares[40:].mean() - 0.5) < 4 / np.sqrt(12 * 1200)
 
@@ -59,11 +59,11 @@ def test_batches_mix_maps_so_that_their_means_are_mixed():
     label = np.array([0, 1, 1])
     batches = MapBatches(maps, label, 2, sampling, batch_size=3, seed=0, mixtures=mixtures)
     batches.epoch = 0
-    found, one_hot, _ = batches[0]
+    mixed_maps, one_hot, _ = batches[0]
     mean = maps.astype(np.float32).mean(axis=(2, 3))
-    np.testing.assert_array_equal(found[:2], maps[[0, 2], 0].astype(np.float32))
+    np.testing.assert_array_equal(mixed_maps[:2], maps[[0, 2], 0].astype(np.float32))
     expected = 0.75 * mean[2, 1] + 0.25 * mean[1, 1]  # the second use of a row: view 1 of both
-    np.testing.assert_allclose(found[2].mean(axis=(0, 1)), expected, atol=1e-6)
+    np.testing.assert_allclose(mixed_maps[2].mean(axis=(0, 1)), expected, atol=1e-6)
     assert one_hot.tolist() == [[1, 0], [0, 1], [0, 1]]
 
 

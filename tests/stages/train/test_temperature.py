@@ -54,8 +54,10 @@ def test_the_stage_folds_it_into_the_saved_model_and_evaluate_undoes_it(whole_ru
     assert read_json(plain.path("models/classifier/classifier.json"))["temperature"] == 1
     losses = [read_json(run.path("m/train.json"))["val_loss"] for run in (plain, warm)]
     assert losses[0] == losses[1]  # of the kept epoch, before the temperature
-    own, other = (read_json(run.path("m/evaluate.json"))["calibration"] for run in (plain, warm))
-    assert own["temperature"] == pytest.approx(temperature, rel=0.01)
+    fitted, folded = (
+        read_json(run.path("m/evaluate.json"))["calibration"] for run in (plain, warm)
+    )
+    assert fitted["temperature"] == pytest.approx(temperature, rel=0.01)
     for when in ("before", "after"):
-        assert own["test"][when]["loss"] == pytest.approx(other["test"][when]["loss"], rel=0.01)
-    assert other["test"]["before"]["loss"] != other["test"]["after"]["loss"]
+        assert fitted["test"][when]["loss"] == pytest.approx(folded["test"][when]["loss"], rel=0.01)
+    assert folded["test"]["before"]["loss"] != folded["test"]["after"]["loss"]
