@@ -40,8 +40,8 @@ def imported_names(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    parts = [name.split(".") for name in names]
-    return {".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}
+    split_names = [name.split(".") for name in names]
+    return {".".join(words[:end]) for words in split_names for end in range(1, len(words) + 1)}
 
 
 def imported_files(file: Path) -> set[Path]:
@@ -84,7 +84,7 @@ def parameters_read(stage: str) -> set[str]:
     """Dotted names of parameters: the chains of attributes that begin at `params`."""
     tree = ast.parse((ROOT / f"stages/{stage}/__main__.py").read_text())
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    found = set()
+    names = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.Attribute) or id(node) in inner:
             continue
@@ -93,22 +93,22 @@ def parameters_read(stage: str) -> set[str]:
             chain.insert(0, node.attr)
             node = node.value
         if isinstance(node, ast.Name) and node.id == "params":
-            found.add(".".join(known_part(chain)))
-    return {name for name in found if not any(name.startswith(f"{other}.") for other in found)}
+            names.add(".".join(known_part(chain)))
+    return {name for name in names if not any(name.startswith(f"{other}.") for other in names)}
 
 
 def known_part(chain: list[str]) -> list[str]:
     """The chain up to its last parameter: model.model_dump is model."""
-    model, known = Params, []
+    model, parameters = Params, []
     for name in chain:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             break
         if name not in model.model_fields:
             break
-        known.append(name)
+        parameters.append(name)
         model = model.model_fields[name].annotation
-    assert known, f"params.{'.'.join(chain)} is no parameter"
-    return known
+    assert parameters, f"params.{'.'.join(chain)} is no parameter"
+    return parameters
 
 
 def paths(entries: list) -> set[str]:
@@ -191,14 +191,14 @@ def test_every_parameter_is_read_by_some_stage():
 
 
 def test_no_script_repeats_a_path_of_the_graph():
-    known = {path for stage in STAGES for path in outputs(stage)}
+    graph_paths = {path for stage in STAGES for path in outputs(stage)}
     for file in files_of(*CODE):
         strings = {
             node.value
             for node in ast.walk(ast.parse((ROOT / file).read_text()))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-        assert not strings & known, f"{file} holds a path of dvc.yaml"
+        assert not strings & graph_paths, f"{file} holds a path of dvc.yaml"
 
 
 def room(file: Path) -> str:

@@ -63,7 +63,7 @@ def literals(annotation: Any) -> list[str]:
     """The choices inside an annotation, also within Annotated, list and unions."""
     if get_origin(annotation) is Literal:
         return list(get_args(annotation))
-    return [choice for part in get_args(annotation) for choice in literals(part)]
+    return [choice for argument in get_args(annotation) for choice in literals(argument)]
 
 
 def parameters_with_choices(model: type[BaseModel] = Params, prefix="") -> dict[str, list[str]]:
@@ -72,8 +72,8 @@ def parameters_with_choices(model: type[BaseModel] = Params, prefix="") -> dict[
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             choices |= parameters_with_choices(field.annotation, f"{prefix}{name}.")
-        elif found := literals(field.annotation):
-            choices[prefix + name] = found
+        elif options := literals(field.annotation):
+            choices[prefix + name] = options
     return choices
 
 

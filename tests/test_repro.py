@@ -112,8 +112,8 @@ def test_all_plots_are_shown_and_fast(project):
 def test_another_head_leaves_data_and_features_alone(project):
     output = project.call("dvc", "exp", "run", "-n", "with-mha", "-S", "model.attention=mha")
     assert project.ran(output) == AFTER_EXTRACT
-    shown = project.call("dvc", "metrics", "diff", "HEAD", "--md")
-    assert "test.loss" in shown
+    differences = project.call("dvc", "metrics", "diff", "HEAD", "--md")
+    assert "test.loss" in differences
     table = json.loads(project.call("dvc", "exp", "show", "--json", "--no-pager"))
     assert "with-mha" in json.dumps(table)
     last = read_json(project.folder / "plots/train/live/metrics.json")
@@ -127,7 +127,7 @@ def test_another_head_leaves_data_and_features_alone(project):
 def test_an_ensemble_of_experiments_runs_one_stage_alone(project):
     project.call("git", "checkout", "-q", "--", ".")
     project.call("dvc", "checkout")
-    own = read_json(project.folder / "metrics/evaluate.json")
+    of_workspace = read_json(project.folder / "metrics/evaluate.json")
     member = ["-S", "ensemble.members=[with-mha]"]
     output = project.call("dvc", "exp", "run", "-n", "both", *member)
     assert project.ran(output) == ["ensemble", "report"]
@@ -135,8 +135,8 @@ def test_an_ensemble_of_experiments_runs_one_stage_alone(project):
     assert set(members) == {"workspace", "with-mha"}
     assert sum(member["weight"] for member in members.values()) == pytest.approx(1)
     commit = members["with-mha"]["commit"]
-    theirs = json.loads(project.call("git", "show", f"{commit}:metrics/evaluate.json"))
-    for name, evaluated in (("workspace", own), ("with-mha", theirs)):
+    of_experiment = json.loads(project.call("git", "show", f"{commit}:metrics/evaluate.json"))
+    for name, evaluated in (("workspace", of_workspace), ("with-mha", of_experiment)):
         scores = members[name]["test"]
         assert scores["accuracy"] == evaluated["test"]["accuracy"]
         assert scores["loss"] == pytest.approx(evaluated["test"]["loss"], abs=1e-4)

@@ -31,9 +31,9 @@ def discordant(first_only, second_only, both):
 
 
 def test_mcnemar_by_hand():
-    found = paired.mcnemar(*discordant(1, 8, 20), np.arange(29))
+    outcome = paired.mcnemar(*discordant(1, 8, 20), np.arange(29))
     # 2 (C(9, 0) + C(9, 1)) / 2^9
-    assert found == (1, 8, pytest.approx(20 / 512))
+    assert outcome == (1, 8, pytest.approx(20 / 512))
     assert paired.mcnemar(*discordant(5, 5, 1), np.arange(11)).p_value == 1
     assert paired.mcnemar(*discordant(0, 0, 9), np.arange(9)) == (0, 0, 1.0)
 
@@ -63,9 +63,9 @@ def test_tango_is_as_published():
 def test_two_perfect_models_may_still_differ():
     z2 = norm.ppf(0.975) ** 2
     right = np.ones(100, bool)
-    found = paired.accuracy_difference(right, right, np.arange(100))
-    assert found.difference == 0
-    assert (found.low, found.high) == pytest.approx((-z2 / (100 + z2), z2 / (100 + z2)))
+    interval = paired.accuracy_difference(right, right, np.arange(100))
+    assert interval.difference == 0
+    assert (interval.low, interval.high) == pytest.approx((-z2 / (100 + z2), z2 / (100 + z2)))
     # In ten groups of ten copies there are ten images, as far as one can know.
     copies = paired.accuracy_difference(right, right, np.repeat(np.arange(10), 10))
     assert copies.high == pytest.approx(z2 / (10 + z2))
@@ -73,9 +73,9 @@ def test_two_perfect_models_may_still_differ():
 
 def test_all_or_nothing_stays_within_bounds():
     right = np.ones(5, bool)
-    found = paired.accuracy_difference(~right, right, np.arange(5))
-    assert found.difference == found.high == 1
-    assert 0 < found.low < 1
+    interval = paired.accuracy_difference(~right, right, np.arange(5))
+    assert interval.difference == interval.high == 1
+    assert 0 < interval.low < 1
 
 
 def test_design_effect_by_hand():
@@ -168,8 +168,8 @@ def predictions(noise, n=30, names=NAMES, start=0):
 
 
 def write(folder, noise, **changes):
-    found = predictions(noise, **changes)
-    write_predictions(folder / "predictions/test.csv", found, found.probabilities)
+    table = predictions(noise, **changes)
+    write_predictions(folder / "predictions/test.csv", table, table.probabilities)
 
 
 GRAPH = """
@@ -215,12 +215,12 @@ def repository(revisions, monkeypatch):
 def test_three_revisions_are_compared_with_the_first(repository, capsys):
     main(["workspace", "a", "b", "--out", "out", "--resamples", "200"])
     printed = capsys.readouterr().out
-    found = read_json("out/compare.json")
+    report = read_json("out/compare.json")
     label = predictions(0).label
     predicted = {name: predictions(i).probabilities.argmax(1) for i, name in enumerate("wab")}
     right = {name: classes == label for name, classes in predicted.items()}
-    assert [row["revision"] for row in found["comparisons"]] == ["a", "b"]
-    for row in found["comparisons"]:
+    assert [row["revision"] for row in report["comparisons"]] == ["a", "b"]
+    for row in report["comparisons"]:
         name = row["revision"]
         gained, lost = (right[name] & ~right["w"]).sum(), (right["w"] & ~right[name]).sum()
         assert row["against"] == "workspace"
@@ -229,12 +229,12 @@ def test_three_revisions_are_compared_with_the_first(repository, capsys):
         for key in ("accuracy", "f1_macro", "loss"):
             interval = row[key]
             assert interval["low"] < interval["difference"] < interval["high"]
-            change = found["scores"][name][key] - found["scores"]["workspace"][key]
+            change = report["scores"][name][key] - report["scores"]["workspace"][key]
             assert interval["difference"] == pytest.approx(change)
         assert row["mcnemar"]["p_holm"] >= row["mcnemar"]["p_value"]
         assert f"{name} against workspace" in printed
         assert f"{row['accuracy']['difference']:+.4f}" in printed
-    assert (found["pictures"], found["groups"], found["groups_known"]) == (30, 28, True)
+    assert (report["pictures"], report["groups"], report["groups_known"]) == (30, 28, True)
     workspace = predicted["w"]
     differing = np.flatnonzero((workspace != predicted["a"]) | (workspace != predicted["b"]))
     table = pd.read_csv("out/disagreements.csv", dtype=str, keep_default_na=False)
@@ -247,10 +247,10 @@ def test_three_revisions_are_compared_with_the_first(repository, capsys):
 
 
 def test_of_few_disagreements_macro_f1_has_no_interval(repository, capsys):
-    found = predictions(1)
-    changed = found.probabilities.copy()
+    table = predictions(1)
+    changed = table.probabilities.copy()
     changed[:4] = changed[:4, ::-1]
-    write_predictions(repository / "predictions/test.csv", found, changed)
+    write_predictions(repository / "predictions/test.csv", table, changed)
     main(["a", "workspace", "--out", "out", "--resamples", "100"])
     (row,) = read_json("out/compare.json")["comparisons"]
     assert row["f1_macro"]["low"] is None
@@ -278,8 +278,8 @@ def test_without_the_dataset_each_image_is_a_group_and_that_is_said(repository, 
     finally:
         (repository / "away").rename(repository / "dataset")
     assert "each counts by itself" in capsys.readouterr().err
-    found = read_json("out/compare.json")
-    assert (found["groups"], found["groups_known"]) == (30, False)
+    report = read_json("out/compare.json")
+    assert (report["groups"], report["groups_known"]) == (30, False)
     assert not (repository / "out/disagreements.png").exists()
     assert (repository / "out/mine.txt").read_text() == "kept"
 
@@ -301,10 +301,10 @@ def test_what_cannot_be_compared_is_refused_with_the_difference(repository, othe
 
 
 def test_another_label_of_the_same_image_is_named(repository):
-    found = predictions(0)
-    label = found.label.copy()
+    table = predictions(0)
+    label = table.label.copy()
     label[7] = 1 - label[7]
-    other = found._replace(label=label)
+    other = table._replace(label=label)
     write_predictions(repository / "predictions/test.csv", other, other.probabilities)
     with pytest.raises(StageError, match=r"label '007', not 'NA', in row 7 \(of 7\.jpg\)"):
         main(["a", "workspace", "--out", "refused"])

@@ -115,8 +115,8 @@ def test_all_go_through_the_queue_and_one_failure_stops_no_other(project):
     broken = row(output, "broken")
     assert (broken["status"], broken["accuracy"]) == ("failed", "")
     assert "broken failed: Expected the weights file named by model.weights at nothing" in output
-    shown = json.loads(project.call("dvc", "exp", "show", "--json"))
-    by_name = {item["name"]: item for base in shown for item in base.get("experiments") or []}
+    experiments = json.loads(project.call("dvc", "exp", "show", "--json"))
+    by_name = {item["name"]: item for base in experiments for item in base.get("experiments") or []}
     metrics = by_name["a_sum"]["revs"][0]["data"]["metrics"]["metrics/ensemble.json"]["data"]
     assert set(metrics["members"]) == {"workspace", "tiny-avg", "tiny-max"}
     assert row(output, "a_sum")["accuracy"] == f"{metrics['greedy']['test']['accuracy']:.3f}"
