@@ -273,8 +273,3 @@ def test_a_cut_jpeg_is_found_while_reducing_too():
             load_pixels(cut, (32, 32), "stretch", LIMIT)
     with pytest.raises(ImageError, match="too_large"):  # of the file, not of what is decoded
         load_pixels(data, (32, 32), "stretch", 640 * 640 - 1)
-
-
-def test_a_reason_that_is_none_is_an_error_at_once():
-    with pytest.raises(ValueError, match=r"Expected one of .*'empty'.* Received: 'emtpy'"):
-        ImageError("emtpy", "0 bytes")
