@@ -13,10 +13,11 @@ from common.params import read_params
 from common.tables.dataset import PREDICTED_SPLITS
 from common.tables.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS, write_listing
 from common.tables.predictions import read_checked_predictions
-from stages.diagnose import outputs, plane, sheets
+from stages.diagnose import plane, sheets
 from stages.diagnose.all_images import AllImages
 from stages.diagnose.label_errors import flagged_rows, review_labels
 from stages.diagnose.predicted import confident_mistakes, predicted_rows, unsure_hits
+from stages.diagnose.summary import metrics_of, summary_of
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
         __doc__, argv, "dataset", "predictions", "embeddings", "diagnosis", "plots", "metrics"
     )
     params = read_params(args.params)
-    seed, folds, shown = params.seed, params.diagnose.folds, params.diagnose.images
+    seed, folds, per_sheet = params.seed, params.diagnose.folds, params.diagnose.images
     images = AllImages(args.dataset, args.embeddings)
     predicted = predicted_rows(
         {
@@ -35,8 +36,8 @@ def main(argv: list[str] | None = None) -> None:
     mistakes = confident_mistakes(predicted)
     review = review_labels(images, params.diagnose.label_images, folds, seed)
     doubtful = flagged_rows(review)
-    labels = outputs.label_metrics(review, len(images.frame), folds)
     sample = plane.sample(images, predicted, params.diagnose.plane_points, seed)
+    metrics = metrics_of(mistakes, review, len(images.frame), folds, sample)
 
     with atomic_folder(args.diagnosis) as folder:
         hits = unsure_hits(predicted, params.diagnose.unsure_hits)
@@ -44,19 +45,15 @@ def main(argv: list[str] | None = None) -> None:
         write_listing(folder / "unsure_hits.csv", hits, REVIEW_COLUMNS)
         write_listing(folder / "label_errors.csv", doubtful, LABEL_ERROR_COLUMNS)
     with atomic_folder(args.plots) as folder:
-        sheets.draw_mistakes(folder / "confident_mistakes.png", predicted, shown, images.splits)
-        sheets.draw_hits(folder / "unsure_hits.png", predicted, shown, images.splits)
+        sheets.draw_mistakes(folder / "confident_mistakes.png", predicted, per_sheet, images.splits)
+        sheets.draw_hits(folder / "unsure_hits.png", predicted, per_sheet, images.splits)
+        labels = metrics["label_errors"]
         sheets.draw_label_errors(
-            folder / "label_errors.png", doubtful, labels, shown, images.splits
+            folder / "label_errors.png", doubtful, labels, per_sheet, images.splits
         )
         plane.draw(folder / "plane.png", sample, images.class_names)
-    metrics = {
-        "mistakes": outputs.mistake_metrics(mistakes),
-        "label_errors": labels,
-        "plane": outputs.plane_metrics(sample.wrong, sample.trustworthiness),
-    }
     write_json(args.metrics, metrics)
-    cli.summary("diagnose", outputs.summary_line(metrics["mistakes"], labels))
+    cli.summary("diagnose", summary_of(metrics))
 
 
 if __name__ == "__main__":

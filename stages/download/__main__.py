@@ -10,8 +10,9 @@ from common.errors import StageError
 from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.plots import bars
-from stages.download.inventory import largest_folders, metrics_of, summary_of, take_inventory
+from stages.download.inventory import largest_folders, take_inventory
 from stages.download.sources import FETCHERS
+from stages.download.summary import metrics_of, summary_of
 
 
 def main(argv: list[str] | None = None) -> None:

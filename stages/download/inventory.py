@@ -51,27 +51,3 @@ def take_inventory(folder: Path) -> Inventory:
 def largest_folders(inventory: Inventory) -> list[tuple[str, int]]:
     """The folders with the most files and their numbers, LARGEST_FOLDERS at most, by name."""
     return sorted(inventory.by_folder.most_common(LARGEST_FOLDERS))
-
-
-def metrics_of(source: str, inventory: Inventory, details: dict) -> dict:
-    """The content of the stage's metrics file.
-
-    Args:
-        source: data.source.
-        inventory: of the files received.
-        details: what the source's fetcher returned.
-    """
-    return {
-        "source": source,
-        "files": inventory.files,
-        "bytes": inventory.bytes,
-        "folders": len(inventory.by_folder),
-    } | details
-
-
-def summary_of(metrics: dict) -> str:
-    """The stage's closing line, from its metrics."""
-    return (
-        f"{metrics['files']:,} files, {metrics['bytes'] / 1e6:,.1f} MB, from {metrics['source']}; "
-        f"{metrics['junk']:,} junk files left out"
-    )

@@ -16,9 +16,11 @@ from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.tables.dataset import PREDICTED_SPLITS
 from common.tables.predictions import write_predictions
-from stages.ensemble import outputs, plots
+from stages.ensemble import plots
 from stages.ensemble.revisions import distinct_members, read_members
+from stages.ensemble.scores import ensemble_scores, member_scores
 from stages.ensemble.selection import blend, select, weights_of
+from stages.ensemble.summary import metrics_of, summary_of
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -44,19 +46,19 @@ def main(argv: list[str] | None = None) -> None:
     best = candidates[picks[0]].name
     best_alone = {split: probabilities[split][picks[0]] for split in files}
     ensembles = {
-        name: outputs.ensemble_scores(truth, predicted, best_alone)
-        for name, predicted in blends.items()
+        name: ensemble_scores(truth, predicted, best_alone) for name, predicted in blends.items()
     }
     weights = dict.fromkeys((member.name for member in members), 0.0)
     weights |= {m.name: float(share) for m, share in zip(candidates, greedy, strict=True)}
-    scores = outputs.member_metrics(members, weights, truth)
+    scores = member_scores(members, weights, truth)
 
     with atomic_folder(args.ensemble) as folder:
         for split, predictions in workspace.items():
             write_predictions(folder / f"{split}.csv", predictions, blends["greedy"][split])
     plots.plot_members(args.plot, scores, ensembles, best)
-    write_json(args.metrics, {"best_on_val": best, "members": scores} | ensembles)
-    cli.summary("ensemble", outputs.summary_line(ensembles["greedy"], greedy, best))
+    metrics = metrics_of(best, scores, ensembles)
+    write_json(args.metrics, metrics)
+    cli.summary("ensemble", summary_of(metrics, greedy))
 
 
 if __name__ == "__main__":

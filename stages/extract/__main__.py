@@ -16,7 +16,7 @@ from networks.maps import caches_maps
 from networks.runtime import configure
 from stages.extract.advice import EQUAL_MAPS, idle_settings, maps_are_equal
 from stages.extract.maps import write_maps
-from stages.extract.summary import closing_line, metrics
+from stages.extract.summary import metrics_of, summary_of
 
 NO_MAPS_FILE = "no_maps.txt"
 NO_MAPS = "The backbone starts from random weights and is trained itself: no maps to cache.\n"
@@ -48,8 +48,9 @@ def main(argv: list[str] | None = None) -> None:
             (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
     names, map_shape = as_list(params.model.backbone), backbone.output_shape[1:]
     n_images = {name: split.n for name, split in splits.items()}
-    write_json(args.metrics, metrics(names, backbone.count_params(), map_shape, shapes, n_images))
-    cli.summary("extract", closing_line(names, map_shape, shapes))
+    metrics = metrics_of(names, backbone.count_params(), map_shape, shapes, n_images)
+    write_json(args.metrics, metrics)
+    cli.summary("extract", summary_of(names, map_shape, shapes))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The results of extraction in numbers and in words."""
+"""Summary of the stage: the numbers of its metrics file and the words of its closing line."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ def stored_bytes(shapes: Shapes) -> int:
     return sum(math.prod(shape) * FLOAT16_BYTES for shape in shapes.values())
 
 
-def metrics(
+def metrics_of(
     names: Sequence[str],
     parameters: int,
     map_shape: Sequence[int],
     shapes: Shapes,
     n_images: dict[str, int],
 ) -> dict:
-    """The content of the metrics' file.
+    """The content of the stage's metrics file.
 
     Args:
         names: of the backbone's networks.
@@ -39,8 +39,8 @@ def metrics(
     }
 
 
-def closing_line(names: Sequence[str], map_shape: Sequence[int], shapes: Shapes) -> str:
-    """The stage's last words; arguments as of `metrics`."""
+def summary_of(names: Sequence[str], map_shape: Sequence[int], shapes: Shapes) -> str:
+    """The stage's closing line; arguments as of `metrics_of`."""
     backbone = " + ".join(names)
     if not shapes:
         return f"nothing to cache: {backbone} starts from random weights"

@@ -19,7 +19,7 @@ from networks.runtime import configure
 from stages.gradcam import galleries, plots, trials
 from stages.gradcam.choice import choose_for_gallery, choose_for_tests, interleave
 from stages.gradcam.explainer import Explainer
-from stages.gradcam.summary import closing_line, metrics, warnings_of
+from stages.gradcam.summary import metrics_of, summary_of, warnings_of
 
 METHOD_IMAGES = 6  # at most, in methods.png
 
@@ -64,9 +64,9 @@ def main(argv: list[str] | None = None) -> None:
         plots.methods(folder / "methods.png", explainer.methods, verdicts, rows)
     for text in warnings_of(verdicts, len(tested)):
         cli.warn("gradcam", text)
-    write_json(args.metrics, metrics(heats, chosen, len(tested), verdicts))
-    closing = closing_line(len(heats), len(tested), explainer.methods, verdicts, args.plots)
-    cli.summary("gradcam", closing)
+    write_json(args.metrics, metrics_of(heats, chosen, len(tested), verdicts))
+    summary = summary_of(len(heats), len(tested), explainer.methods, verdicts, args.plots)
+    cli.summary("gradcam", summary)
 
 
 if __name__ == "__main__":

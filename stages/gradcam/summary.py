@@ -1,4 +1,4 @@
-"""The results in numbers and in words: metrics, warnings, and the closing line."""
+"""Summary of the stage: the numbers of its metrics file, its warnings and its closing line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,13 +10,13 @@ from stages.gradcam.names import CENTRE, WORDS
 from stages.gradcam.randomisation import ALIKE, HEAD
 
 
-def metrics(
+def metrics_of(
     heats: Sequence[np.ndarray],
     chosen: dict[str, dict[str, list[int]]],
     n_tested: int,
     verdicts: dict[str, dict],
 ) -> dict:
-    """The content of the metrics' file.
+    """The content of the stage's metrics file.
 
     Args:
         heats: float (h, w) in [0, 1] each, those of the galleries.
@@ -79,14 +79,14 @@ def _warnings_of_randomisation(name: str, likeness: dict[str, float | None]) -> 
         )
 
 
-def closing_line(
+def summary_of(
     n_explained: int,
     n_tested: int,
     methods: Sequence[str],
     verdicts: dict[str, dict],
     folder: Path,
 ) -> str:
-    """The stage's last words.
+    """The stage's closing line.
 
     Args:
         n_explained: images in the galleries.

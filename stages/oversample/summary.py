@@ -1,4 +1,4 @@
-"""Numbers of the oversample stage: images, samples and weight of each class."""
+"""Summary of the stage: the numbers of its metrics file and the words of its closing line."""
 
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ def metrics_of(sampling: Sampling, counts: ClassCounts, class_names: list[str]) 
 
 
 def summary_of(metrics: dict, method: str) -> str:
-    """Closing line of the stage."""
+    """The stage's closing line, from its metrics."""
     return (
         f"{metrics['n_pictures']:,} images, {metrics['n_samples']:,} training examples an epoch "
         f"({method})"

@@ -1,4 +1,4 @@
-"""Numbers of the split stage: images per class and split, and what was dropped."""
+"""Summary of the stage: the numbers of its metrics file and the words of its closing line."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def metrics_of(
 
 
 def summary_of(metrics: dict, image_size: tuple[int, int]) -> str:
-    """Closing line of the stage."""
+    """The stage's closing line, from its metrics."""
     sizes = ", ".join(f"{metrics[name]['n_examples']:,} {name}" for name in SPLITS)
     height, width = image_size
     return f"{sizes}; {metrics['n_classes']} classes, {height}x{width} px"

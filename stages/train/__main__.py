@@ -23,7 +23,7 @@ from stages.train.ineffective import ineffective_settings
 from stages.train.live import live_log
 from stages.train.monitors import best_epoch
 from stages.train.phases import augmented_network, plan_phases, train_head, train_on_pixels
-from stages.train.results import closing_line, count_parameters, training_metrics
+from stages.train.summary import count_parameters, metrics_of, summary_of
 from stages.train.temperature import calibrate
 
 
@@ -82,9 +82,9 @@ def main(argv: list[str] | None = None) -> None:
         if params.train.hdf5:
             save_hdf5(folder, model)
     write_history(args.history, history)
-    metrics = training_metrics(history, best, count_parameters(backbone, head, model), temperature)
+    metrics = metrics_of(history, best, count_parameters(backbone, head, model), temperature)
     write_json(args.metrics, metrics)
-    cli.summary("train", closing_line(metrics))
+    cli.summary("train", summary_of(metrics))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from stages.download.inventory import (
     Inventory,
     files_below,
     largest_folders,
-    metrics_of,
-    summary_of,
     take_inventory,
 )
 
@@ -31,17 +29,3 @@ def test_the_largest_folders_come_by_name():
     assert largest_folders(inventory) == [("a", 1), ("b", 2), ("c", 9)]
     many = Inventory(0, 0, Counter({f"{i:03d}": i for i in range(LARGEST_FOLDERS + 5)}))
     assert [count for _, count in largest_folders(many)] == list(range(5, LARGEST_FOLDERS + 5))
-
-
-def test_metrics_and_summary():
-    inventory = Inventory(1234, 5_670_000, Counter({"a": 1000, "b": 234}))
-    metrics = metrics_of("path", inventory, {"junk": 2, "sha256": "00ff"})
-    assert metrics == {
-        "source": "path",
-        "files": 1234,
-        "bytes": 5_670_000,
-        "folders": 2,
-        "junk": 2,
-        "sha256": "00ff",
-    }
-    assert summary_of(metrics) == "1,234 files, 5.7 MB, from path; 2 junk files left out"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.gradcam.summary import closing_line, metrics, warnings_of
+from stages.gradcam.summary import metrics_of, summary_of, warnings_of
 
 GOOD = {"beats_random": True, "beats_centre": True, "gain": 0.2, "p_value": 0.01}
 CENTRE = {"beats_random": False, "gain": 0.1, "p_value": 0.3}
@@ -14,7 +14,7 @@ CENTRE = {"beats_random": False, "gain": 0.1, "p_value": 0.3}
 def test_metrics_by_hand():
     heats = [np.array([[1.0, 0.5], [0.4, 0.0]]), np.zeros((2, 2))]
     chosen = {"cat": {"right": [3, 1], "wrong": []}, "dog": {"right": [], "wrong": [2]}}
-    assert metrics(heats, chosen, 5, {"gradcam": GOOD}) == {
+    assert metrics_of(heats, chosen, 5, {"gradcam": GOOD}) == {
         "explained": 2,
         "per_class": {"cat": {"right": 2, "wrong": 0}, "dog": {"right": 0, "wrong": 1}},
         "mean_focus_area": pytest.approx((0.5 + 0) / 2),
@@ -57,7 +57,7 @@ def test_maps_that_stay_without_the_weights():
 def test_the_closing_line_names_what_is_better_than_random():
     verdicts = {"gradcam": GOOD, "eigencam": {"beats_random": False}, "centre": GOOD}
     methods = ["gradcam", "eigencam"]
-    assert closing_line(7, 9, methods, verdicts, Path("plots")) == (
+    assert summary_of(7, 9, methods, verdicts, Path("plots")) == (
         "7 test images explained in plots; better than a random map on 9: Grad-CAM"
     )
-    assert closing_line(7, 0, methods, {}, Path("plots")).endswith("on 0: none")
+    assert summary_of(7, 0, methods, {}, Path("plots")).endswith("on 0: none")

@@ -1,18 +1,17 @@
-"""Scores, gains and words of ensembles, by hand."""
+"""Scores and gains of ensembles, by hand."""
 
 import numpy as np
 import pytest
 
 from common.tables.predictions import Predictions
-from stages.ensemble.outputs import (
-    ensemble_scores,
-    gain,
-    member_metrics,
-    scores_of,
-    summary_line,
-)
 from stages.ensemble.plots import rows_of
 from stages.ensemble.revisions import Member
+from stages.ensemble.scores import (
+    ensemble_scores,
+    gain,
+    member_scores,
+    scores_of,
+)
 
 
 def of_truth(*chosen):
@@ -44,7 +43,7 @@ def test_members_have_their_commit_weight_and_scores():
     names = np.array(list("wxyz"), object)
     predictions = Predictions(["a", "b"], names, names, TRUTH, BEFORE)
     member = Member("exp", "c0ffee", {"val": predictions})
-    metrics = member_metrics([member], {"exp": 0.25}, {"val": TRUTH})
+    metrics = member_scores([member], {"exp": 0.25}, {"val": TRUTH})
     assert metrics == {"exp": {"commit": "c0ffee", "weight": 0.25, "val": scores_of(TRUTH, BEFORE)}}
 
 
@@ -58,12 +57,3 @@ def test_the_plot_has_the_best_member_first_and_the_ensembles_last():
         *("better (0.75)", "worse (0.25)", "average of all", "greedy")
     ]
     assert [row.together for row in rows] == [False, False, True, True]
-
-
-def test_the_summary():
-    gained = {"accuracy": 0.025, "wrong_to_right": 3, "right_to_wrong": 2}
-    greedy = {"test": {"accuracy": 0.925, "gain": gained}}
-    assert summary_line(greedy, np.array([0.5, 0.0, 0.5]), "exp") == (
-        "3 members, 2 with a weight; test accuracy 0.9250, +0.0250 over exp "
-        "(3 images turn right, 2 wrong)"
-    )

@@ -1,4 +1,4 @@
-"""Numbers of a finished training: its metrics and the stage's closing line."""
+"""Summary of the stage: the numbers of its metrics file and the words of its closing line."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ def count_parameters(
     return ParameterCounts(head.count_params(), backbone.count_params(), trained)
 
 
-def training_metrics(
+def metrics_of(
     history: list[dict], best: dict, parameters: ParameterCounts, temperature: float
 ) -> dict:
     """The content of metrics/train.json.
@@ -47,8 +47,8 @@ def training_metrics(
     } | of_best
 
 
-def closing_line(metrics: dict) -> str:
-    """One line about a training, from its metrics."""
+def summary_of(metrics: dict) -> str:
+    """The stage's closing line, from its metrics."""
     return (
         f"{metrics['trained_parameters']:,} parameters trained, {metrics['epochs']} epochs, "
         f"best {metrics['best_epoch']}: val_loss {metrics['val_loss']:.4f}, "

@@ -1,18 +1,38 @@
-"""The numbers of metrics/diagnose.json, and the last words."""
+"""Summary of the stage: the numbers of its metrics file and the words of its closing line."""
 
 import numpy as np
 import pandas as pd
 
 from common.tables.dataset import PREDICTED_SPLITS, SPLITS
 from stages.diagnose.label_errors import LabelReview
+from stages.diagnose.plane import Sample
 
 
-def mistake_metrics(mistakes: pd.DataFrame) -> dict[str, int]:
+def metrics_of(
+    mistakes: pd.DataFrame, review: LabelReview, n: int, folds: int, sample: Sample
+) -> dict:
+    """The content of the stage's metrics file.
+
+    Args:
+        mistakes: a row for each confident mistake, with its `split`.
+        review: what the search for label errors says of each image that was looked at.
+        n: number of all images.
+        folds: of the cross-validation of that search.
+        sample: of the points in the plane.
+    """
+    return {
+        "mistakes": count_mistakes(mistakes),
+        "label_errors": count_label_errors(review, n, folds),
+        "plane": count_points(sample.wrong, sample.trustworthiness),
+    }
+
+
+def count_mistakes(mistakes: pd.DataFrame) -> dict[str, int]:
     """Number of mistakes by split; `mistakes` has a row for each, with its `split`."""
     return {name: int((mistakes["split"] == name).sum()) for name in PREDICTED_SPLITS}
 
 
-def label_metrics(review: LabelReview, n: int, folds: int) -> dict:
+def count_label_errors(review: LabelReview, n: int, folds: int) -> dict:
     """The search for label errors in numbers.
 
     Args:
@@ -42,7 +62,7 @@ def label_metrics(review: LabelReview, n: int, folds: int) -> dict:
     }
 
 
-def plane_metrics(wrong: dict[str, np.ndarray], trustworthiness: float | None) -> dict:
+def count_points(wrong: dict[str, np.ndarray], trustworthiness: float | None) -> dict:
     """How many points there are in the plane, how many of them mistakes, and how far to trust it.
 
     Args:
@@ -56,13 +76,9 @@ def plane_metrics(wrong: dict[str, np.ndarray], trustworthiness: float | None) -
     }
 
 
-def summary_line(mistakes: dict[str, int], labels: dict) -> str:
-    """Mistakes and label errors, for the terminal.
-
-    Args:
-        mistakes: from `mistake_metrics`.
-        labels: from `label_metrics`.
-    """
+def summary_of(metrics: dict) -> str:
+    """The stage's closing line, from its metrics."""
+    mistakes, labels = metrics["mistakes"], metrics["label_errors"]
     return (
         f"{mistakes['test']:,} mistakes in test, {mistakes['val']:,} in val; "
         f"{labels['flagged']:,} likely label errors among {labels['judged']:,} of "

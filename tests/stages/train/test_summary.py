@@ -2,11 +2,11 @@
 
 import keras
 
-from stages.train.results import (
+from stages.train.summary import (
     ParameterCounts,
-    closing_line,
     count_parameters,
-    training_metrics,
+    metrics_of,
+    summary_of,
 )
 
 HISTORY = [
@@ -17,7 +17,7 @@ HISTORY = [
 
 
 def test_metrics_are_those_of_the_best_epoch_and_counts():
-    metrics = training_metrics(HISTORY, HISTORY[1], ParameterCounts(12, 3400, 1012), 1.5)
+    metrics = metrics_of(HISTORY, HISTORY[1], ParameterCounts(12, 3400, 1012), 1.5)
     assert metrics == {
         "epochs": 3,
         "best_epoch": 2,
@@ -28,7 +28,7 @@ def test_metrics_are_those_of_the_best_epoch_and_counts():
         "val_loss": 0.25,
         "val_accuracy": 0.75,
     }
-    assert closing_line(metrics) == (
+    assert summary_of(metrics) == (
         "1,012 parameters trained, 3 epochs, best 2: val_loss 0.2500, val_accuracy 0.7500"
     )
 

@@ -1,4 +1,4 @@
-"""Scores of members and ensembles: the numbers of metrics/ensemble.json, and the last words."""
+"""Scores of members and ensembles, and the gain of an ensemble over its best member."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from common.metrics import averages
 from stages.ensemble.revisions import Member
 
 # Metrics that are reported of members and ensembles; larger is better but for the loss.
-REPORTED = ("accuracy", "balanced_accuracy", "f1_macro", "loss", "n_examples")
+SCORED = ("accuracy", "balanced_accuracy", "f1_macro", "loss", "n_examples")
 
 BySplit = dict[str, np.ndarray]
 
 
 def scores_of(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
-    """Those metrics of one split that are in REPORTED."""
+    """Those metrics of one split that are in SCORED."""
     scores = averages(y_true, probabilities)
-    return {name: scores[name] for name in REPORTED}
+    return {name: scores[name] for name in SCORED}
 
 
 def gain(y_true: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict:
@@ -49,7 +49,7 @@ def ensemble_scores(y_true: BySplit, blend: BySplit, best: BySplit) -> dict[str,
     }
 
 
-def member_metrics(members: list[Member], weights: dict[str, float], y_true: BySplit) -> dict:
+def member_scores(members: list[Member], weights: dict[str, float], y_true: BySplit) -> dict:
     """commit, weight and the scores of val and test of each member, by its name.
 
     Args:
@@ -65,19 +65,3 @@ def member_metrics(members: list[Member], weights: dict[str, float], y_true: ByS
         }
         for member in members
     }
-
-
-def summary_line(greedy: dict, shares: np.ndarray, best: str) -> str:
-    """The greedy selection on test against the best member, for the terminal.
-
-    Args:
-        greedy: from `ensemble_scores`.
-        shares: the weights of its members.
-        best: name of the member that is best on val.
-    """
-    gain = greedy["test"]["gain"]
-    return (
-        f"{len(shares)} members, {np.count_nonzero(shares)} with a weight; test accuracy "
-        f"{greedy['test']['accuracy']:.4f}, {gain['accuracy']:+.4f} over {best} "
-        f"({gain['wrong_to_right']} images turn right, {gain['right_to_wrong']} wrong)"
-    )
