@@ -14,7 +14,7 @@ from networks.augment import build_augmenter
 from networks.backbones.build import build_backbone
 from networks.maps import caches_maps
 from networks.runtime import configure
-from stages.extract.advice import EQUAL_MAPS, idle_settings, maps_are_equal
+from stages.extract.advice import EQUAL_MAPS, ineffective_settings, maps_are_equal
 from stages.extract.maps import write_maps
 from stages.extract.summary import metrics_of, summary_of
 
@@ -25,7 +25,7 @@ NO_MAPS = "The backbone starts from random weights and is trained itself: no map
 def main(argv: list[str] | None = None) -> None:
     args = cli.parse_paths(__doc__, argv, "dataset", "features", "metrics")
     params = read_params(args.params)
-    for text in idle_settings(params.augment, params.model.trainable):
+    for text in ineffective_settings(params.augment, params.model.trainable):
         cli.warn("extract", text)
     configure(params.seed, params.compute.threads)
     splits = {name: Dataset(args.dataset / name) for name in SPLITS}

@@ -14,7 +14,7 @@ EQUAL_MAPS = (
 )
 
 
-def idle_settings(augment: Augment, trainable: str | int) -> list[str]:
+def ineffective_settings(augment: Augment, trainable: str | int) -> list[str]:
     """Says which settings have no effect.
 
     Args:

@@ -1,8 +1,9 @@
 """Trains a head on the maps, tunes the backbone if asked to, and saves the one complete model.
 
 Reads:  --dataset; --features, the maps of its splits; --sampling, the rows of an epoch
-Writes: --model, a folder: the model, its card, its weights alone and its summary; --history, a CSV
-        with one row per epoch; --live, a folder: the same from DVCLive as training goes; --metrics
+Writes: --model, a folder: the model, its description, its weights alone and its summary;
+        --history, a CSV with one row per epoch; --live, a folder: the same from DVCLive as
+        training goes; --metrics
 Params: seed, augment, oversample.method (smote mixes here), model, train, compute.threads
 """
 
@@ -15,9 +16,8 @@ from networks.blocks import set_trainable
 from networks.classifier import compose, save_classifier
 from networks.heads import build_head
 from networks.runtime import configure
-from stages.train.card import describe_model
 from stages.train.data import open_data, val_maps
-from stages.train.description import save_description
+from stages.train.description import describe_model
 from stages.train.hdf5 import save_hdf5
 from stages.train.ineffective import ineffective_settings
 from stages.train.live import live_log
@@ -25,6 +25,7 @@ from stages.train.monitors import best_epoch
 from stages.train.phases import augmented_network, plan_phases, train_head, train_on_pixels
 from stages.train.summary import count_parameters, metrics_of, summary_of
 from stages.train.temperature import calibrate
+from stages.train.weights_and_summary import save_weights_and_summary
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -73,12 +74,12 @@ def main(argv: list[str] | None = None) -> None:
         temperature = calibrate(head, data.splits["val"].label, maps_at)
 
     model = compose(backbone, head)
-    card = describe_model(
+    description = describe_model(
         train, params.seed, params.augment, params.model, params.train, temperature
     )
     with atomic_folder(args.model) as folder:
-        save_description(folder, model)
-        save_classifier(folder, model, card)
+        save_weights_and_summary(folder, model)
+        save_classifier(folder, model, description)
         if params.train.hdf5:
             save_hdf5(folder, model)
     write_history(args.history, history)

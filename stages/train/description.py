@@ -1,44 +1,36 @@
-"""Files beside the saved model: its weights alone and Keras's summary of its layers."""
+"""Description of a trained model: the content of classifier.json beside its file."""
 
-import os
-from pathlib import Path
-from unittest import mock
-
-import keras
-
-WEIGHTS_FILE = "classifier.weights.h5"
-SUMMARY_FILE = "summary.txt"
-WIDTH = 110  # characters of a line
+from common.schema import Augment, Model, Train
+from common.tables.dataset import Dataset
 
 
-def save_description(folder: Path, model: keras.Model) -> None:
-    """Writes the weights alone and the summary into a folder that is not in use yet.
+def describe_model(
+    train_split: Dataset,
+    seed: int,
+    augment: Augment,
+    model: Model,
+    train: Train,
+    temperature: float,
+) -> dict:
+    """All that a reader of the model must know beside it, for `classifier.save_classifier`.
 
-    `load_weights` takes the weights into a model of the same layers.
+    Args:
+        train_split: on which it was trained.
+        seed: of params.yaml, as the sections that follow.
+        augment: section.
+        model: section.
+        train: section.
+        temperature: by which the logits have been divided after training.
     """
-    folder = Path(folder)
-    model.save_weights(folder / WEIGHTS_FILE)
-    (folder / SUMMARY_FILE).write_text(summary_text(model), encoding="utf-8")
-
-
-def summary_text(model: keras.Model) -> str:
-    """Keras's summaries of the whole model and then of each model inside it, at any depth.
-
-    The same on every terminal: Keras cuts its tables at the terminal's width, whatever it is
-    asked for, so that the width is set here.
-    """
-    tables = []
-    with mock.patch.dict(os.environ, {"COLUMNS": str(WIDTH), "LINES": "50"}):
-        for network in _with_inner(model):
-            network.summary(line_length=WIDTH, print_fn=tables.append)
-    lines = "\n".join(tables).splitlines()
-    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
-
-
-def _with_inner(model: keras.Model) -> list[keras.Model]:
-    """The model and, depth first, all models that are layers of it."""
-    models = [model]
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            models += _with_inner(layer)
-    return models
+    return {
+        "class_names": train_split.class_names,
+        **train_split.preprocessing._asdict(),
+        "frozen": model.trainable == "none",
+        "temperature": temperature,
+        "params": {
+            "seed": seed,
+            "augment": augment.model_dump(),
+            "model": model.model_dump(),
+            "train": train.model_dump(),
+        },
+    }

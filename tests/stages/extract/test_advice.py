@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.extract.advice import idle_settings, maps_are_equal
+from stages.extract.advice import ineffective_settings, maps_are_equal
 from tests.networks.test_augment import STILL
 
 FLIP = STILL.model_copy(update={"flip": True, "views": 3})
@@ -21,7 +21,7 @@ FLIP = STILL.model_copy(update={"flip": True, "views": 3})
 )
 def test_one_view_of_a_frozen_backbone_leaves_out_augmentation(changes, trainable, expected):
     augment = FLIP.model_copy(update=changes)
-    texts = idle_settings(augment, trainable)
+    texts = ineffective_settings(augment, trainable)
     assert len(texts) == bool(expected)
     assert all(text.startswith(expected) for text in texts)
 
