@@ -12,7 +12,7 @@ from stages.ensemble.revisions import Member
 from stages.evaluate.resampling import Resamples
 from tools.compare import bootstrap, paired
 
-HEADLINES = ("accuracy", *bootstrap.METRICS)
+COMPARED = ("accuracy", *bootstrap.METRICS)
 # Groups in which predictions differ. Of fewer, one resample in forty holds none at all, and the
 # interval of macro F1 says little.
 FEWEST = 5
@@ -40,10 +40,10 @@ def groups_of(member: Member, split: str, folder: Path) -> tuple[np.ndarray, Dat
 
 
 def scores(member: Member, split: str) -> dict:
-    """The headline metrics of one revision, as the stage evaluate has them."""
+    """The metrics in COMPARED of one revision, as the stage evaluate has them."""
     predictions = member.predictions[split]
     averages = metrics.averages(predictions.label, predictions.probabilities)
-    return {name: averages[name] for name in HEADLINES}
+    return {name: averages[name] for name in COMPARED}
 
 
 def changes(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
@@ -71,7 +71,7 @@ def compare(
     """The differences of all revisions but the first from it.
 
     Returns:
-        for each: `revision`, `against`, for each of HEADLINES its difference, low and high (None
+        for each: `revision`, `against`, for each of COMPARED its difference, low and high (None
         where too little differs to say), `mcnemar` with first_only, second_only, p_value and
         p_holm, and `pictures`: how many the revision `gained` and `lost`, and on how many both
         are wrong, but differently (`both_wrong`).
