@@ -16,12 +16,14 @@ class Metric(NamedTuple):
             it has none.
         headline: whether evaluate reports it with its interval for each split.
         per_class: whether evaluate reports it with its interval for each class.
+        fraction: whether it lies between 0 and 1.
     """
 
     words: str
     interval: str | None = None
     headline: bool = False
     per_class: bool = False
+    fraction: bool = True
 
 
 METRICS = {
@@ -33,13 +35,13 @@ METRICS = {
     "f1_weighted": Metric("F1, weighted", "share", headline=True),
     "roc_auc": Metric("ROC area", "ranking", headline=True),
     "pr_auc": Metric("PR area (average precision)", "ranking", headline=True),
-    "mcc": Metric("Matthews correlation", "correlation", headline=True),
-    "loss": Metric("Loss (nats)", "positive", headline=True),
-    "brier": Metric("Brier score", "positive", headline=True),
+    "mcc": Metric("Matthews correlation", "correlation", headline=True, fraction=False),
+    "loss": Metric("Loss (nats)", "positive", headline=True, fraction=False),
+    "brier": Metric("Brier score", "positive", headline=True, fraction=False),
     "ece": Metric("Expected calibration error", "calibration_error", headline=True),
     "roc_auc_micro": Metric("ROC area, micro"),
     "pr_auc_micro": Metric("PR area, micro"),
-    "n_examples": Metric("Pictures"),
+    "n_examples": Metric("Pictures", fraction=False),
     # In lower case: they head the columns of tables.
     "precision": Metric("precision", "class_precision", per_class=True),
     "recall": Metric("recall", "class_recall", per_class=True),

@@ -19,7 +19,6 @@ LOG = logging.getLogger("app.serve")
 FORMATS = tuple(SERVED)
 ACCEPT = ".jpg,.jpeg,.png,.webp,.gif,.bmp,.avif"
 EXAMPLES = 12
-NO_FRACTION = ("correlation", "positive", None)  # kinds of metrics that are not from 0 to 1
 
 
 def describe(predictor: Predictor, settings: Settings) -> dict:
@@ -90,7 +89,7 @@ def describe_metric(name: str) -> dict:
     metric = METRICS.get(name)
     if metric is None:
         return {"words": name.replace("_", " "), "fraction": True}
-    return {"words": metric.words, "fraction": metric.interval not in NO_FRACTION}
+    return {"words": metric.words, "fraction": metric.fraction}
 
 
 def read_card(path: Path) -> str | None:
