@@ -1,21 +1,26 @@
 """The stage on made-up predictions: two classes, many, tiny and lopsided test sets."""
 
 import csv
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import balanced_accuracy_score
 
 from benchmarks.intervals import draw
 from common.errors import StageError
 from common.files import read_json, write_json
+from common.metric_names import HEADLINE
+from common.metrics import mean_curve, roc_curves
 from common.tables.dataset import Dataset, write_dataset
 from common.tables.manifest import FLAGS, MEASURES, read_manifest, write_manifest
-from common.tables.predictions import BEFORE_TEMPERATURE_FILE, write_predictions
+from common.tables.predictions import BEFORE_TEMPERATURE_FILE, read_predictions, write_predictions
 from tests.helpers.pipeline import PREPROCESSING, Run, write_params
 
 PLOTS = {"confusion", "roc", "pr", "reliability", "coverage", "report", "slices"}
+NAMES = ["cat", "dog", "owl"]  # of `whole_run`
 
 
 def write_split(folder, name, label, p, group, names):
@@ -150,3 +155,53 @@ def test_images_that_the_manifest_lacks_stop_the_stage(tmp_path):
     with pytest.raises(StageError, match=r"each image of test in .*manifest"):
         run.evaluate()
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("change", ["order", "missing", "label"])
+def test_evaluate_refuses_predictions_of_other_images(whole_run, tmp_path, change):
+    shutil.copytree(whole_run.path("predictions"), tmp_path / "predictions")
+    file = tmp_path / "predictions/test.csv"
+    table = pd.read_csv(file)
+    if change == "order":
+        table = table[::-1]
+    elif change == "missing":
+        table = table[1:]
+    else:
+        table.loc[0, "label"] = "owl" if table.loc[0, "label"] == "cat" else "cat"
+    table.to_csv(file, index=False)
+    other = type(whole_run)(tmp_path, whole_run.params)
+    (tmp_path / "dataset").symlink_to(whole_run.path("dataset"))
+    with pytest.raises(StageError, match=r"each image of .*test once.*Run `dvc repro predict`"):
+        other.evaluate()
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_metrics_are_those_of_the_predictions(whole_run, split):
+    scores = read_json(whole_run.path("m/evaluate.json"))[split]
+    ends = {f"{key}_{end}" for key in HEADLINE for end in ("low", "high")}
+    micro = {"roc_auc_micro", "pr_auc_micro"}
+    assert set(scores) == {*HEADLINE, "n_examples", "per_class"} | ends | micro
+    table = read_predictions(whole_run.path(f"predictions/{split}.csv"), NAMES)
+    dataset = Dataset(whole_run.path("dataset") / split)
+    assert table["image_id"].tolist() == dataset.image_id.tolist()
+    assert scores["n_examples"] == len(table) == dataset.n
+    assert scores["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
+    assert scores["balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(table["label"], table["predicted"])
+    )
+    assert set(scores["per_class"]) == set(NAMES)
+    assert sum(row["support"] for row in scores["per_class"].values()) == dataset.n
+
+
+def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):
+    table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
+    truth = table["label"].map(NAMES.index).to_numpy()
+    p = table[[f"p_{name}" for name in NAMES]].to_numpy()
+    roc = pd.read_csv(whole_run.path("p/evaluate/curves/roc.csv"))
+    expected = mean_curve(roc_curves(truth, p, NAMES))[1]
+    np.testing.assert_allclose(roc["tpr"], expected, atol=1e-6)
+    assert list(pd.read_csv(whole_run.path("p/evaluate/curves/pr.csv")).columns) == [
+        "recall",
+        "precision",
+    ]
