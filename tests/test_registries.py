@@ -142,6 +142,12 @@ def test_sources_have_words_and_reasons_have_answers():
     assert codes <= {code for code, status in STATUSES.items() if status < 500}
 
 
+def test_the_docs_list_every_reason_for_rejecting_a_file():
+    text = (ROOT / "docs/data.md").read_text()
+    table = re.search(r"^\| reason \|.*\n\|-.*\n((?:\|.*\n)+)", text, re.M)[1]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.M) == list(REASONS)
+
+
 def test_flags_are_measured_and_have_levels():
     assert set(FLAGS) == set(QUALITY_RULES) == set(Quality.model_fields)
 

@@ -1,6 +1,8 @@
 """Every kind of backbone: names, layers, saving, and several fused into one."""
 
+import importlib
 import json
+import re
 
 import keras
 import numpy as np
@@ -8,11 +10,12 @@ import pytest
 
 from common.errors import StageError
 from common.schema import Head
-from networks.backbones.build import at_grid, backbone_names, build_backbone
+from networks.backbones.build import FAMILIES, at_grid, backbone_names, build_backbone
 from networks.classifier import compose, load_classifier, save_classifier
 from networks.heads import build_head
 from networks.runtime import set_seed
 from tests.helpers.network_maps import SIZE, maps_of, photographs, randomise
+from tests.helpers.pipeline import ROOT
 
 KINDS = [
     "vgg16",  # BGR, mean subtracted
@@ -30,6 +33,14 @@ KINDS = [
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
     return photographs(SIZE)
+
+
+def test_every_file_that_defines_a_family_is_listed():
+    files = sorted((ROOT / "networks/backbones").glob("*.py"))
+    stems = [file.stem for file in files if re.search(r"^FAMILY\b", file.read_text(), re.M)]
+    defined = [importlib.import_module(f"networks.backbones.{stem}").FAMILY for stem in stems]
+    assert len(FAMILIES) == len(defined)
+    assert set(FAMILIES) == set(defined)
 
 
 def test_names():
