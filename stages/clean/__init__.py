@@ -1,0 +1,1 @@
+"""Cleaning: labels, decoding, rejection of what is unusable or a copy."""

@@ -1,0 +1,1 @@
+"""Exact and near copies: proposed by hashes, confirmed by alignment, the best kept."""

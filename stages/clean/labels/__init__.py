@@ -1,0 +1,1 @@
+"""Labels of the files, from class folders and from tables."""

@@ -1,0 +1,1 @@
+"""Download of the source into data/raw: sample, folder, archive or Google Drive."""

@@ -1,0 +1,1 @@
+"""Archives: checks before anything is written, then unpacking."""

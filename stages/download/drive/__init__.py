@@ -1,0 +1,1 @@
+"""Download from Google Drive: links, transfer, and what went wrong."""

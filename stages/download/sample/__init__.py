@@ -1,0 +1,1 @@
+"""The built-in sample: a small, imbalanced, faulty image set, made from a seed."""

@@ -1,0 +1,1 @@
+"""Ensemble of finished experiments: plain average and greedy selection."""

@@ -1,0 +1,1 @@
+"""Evaluation: metrics with intervals, curves, slices and decisions."""

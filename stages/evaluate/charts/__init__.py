@@ -1,0 +1,1 @@
+"""Charts of the evaluation, one kind per file."""

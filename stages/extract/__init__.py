@@ -1,0 +1,1 @@
+"""Extraction: feature maps of the frozen backbone, cached per image and view."""

@@ -1,0 +1,1 @@
+"""Heat maps of test images, and tests of how faithful they are."""

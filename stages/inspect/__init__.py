@@ -1,0 +1,1 @@
+"""Inspection of views, learning curves, architecture and attention."""

@@ -1,0 +1,1 @@
+"""Balance of the classes of train, on row numbers."""

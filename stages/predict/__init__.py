@@ -1,0 +1,1 @@
+"""Prediction: probabilities of val and test, embeddings of all images."""

@@ -1,0 +1,1 @@
+"""Report: one page with the results of all stages, and the model card."""

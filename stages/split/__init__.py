@@ -1,0 +1,1 @@
+"""Split into train, val and test, and resizing."""

@@ -1,0 +1,1 @@
+"""Training of the head, tuning of the backbone, and the complete model."""
