@@ -1,4 +1,4 @@
-"""Formats of image files, told by their first bytes, never by file names."""
+"""Formats of image files, recognised by their first bytes, never by file names."""
 
 from common.reasons import NOT_AN_IMAGE, TRUNCATED, UNSUPPORTED_FORMAT
 

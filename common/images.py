@@ -130,7 +130,7 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
 
     Args:
         data: the file's bytes.
-        max_pixels: limit on width x height, judged from the header before anything is decoded.
+        max_pixels: limit on width x height, checked against the header before anything is decoded.
         image_size: (height, width) in px that it will be resized to, for a JPEG to be decoded at
             1/2, 1/4 or 1/8 of its size where that is OVERSIZE times as large; None: full size.
 

@@ -24,8 +24,10 @@ def parse(argv: list[str] | None, description: str) -> argparse.Namespace:
 
     def add(flag: str, text: str, default, **keywords) -> None:
         """A flag whose help says what it does, then its default."""
-        shown = "none" if default == [] else default
-        parser.add_argument(flag, default=default, help=f"{text} (default: {shown})", **keywords)
+        default_text = "none" if default == [] else default
+        parser.add_argument(
+            flag, default=default, help=f"{text} (default: {default_text})", **keywords
+        )
 
     number = {"type": int, "metavar": "N"}
     folder = {"type": Path, "metavar": "FOLDER"}

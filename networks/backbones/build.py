@@ -73,7 +73,7 @@ def build_backbone(
     _check_different(names)
     chosen_weights = weights if isinstance(weights, list) else [weights] * len(names)
     chosen_layers = layer if isinstance(layer, list) else [layer] * len(names)
-    _check_trained_by_someone(names, chosen_weights)
+    _check_pretrained_weights_exist(names, chosen_weights)
     networks = []
     for network_name, origin, cut in zip(names, chosen_weights, chosen_layers, strict=True):
         if len(names) == 1:
@@ -106,8 +106,8 @@ def _check_different(names: list[str]) -> None:
         )
 
 
-def _check_trained_by_someone(names: list[str], weights: list[str]) -> None:
-    """Refuses ImageNet weights that nobody made, before others are fetched."""
+def _check_pretrained_weights_exist(names: list[str], weights: list[str]) -> None:
+    """Refuses ImageNet weights of networks that have none, before others are fetched."""
     families = _family_by_name()
     wrong = [
         name

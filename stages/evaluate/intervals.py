@@ -97,7 +97,7 @@ Ends = tuple[float, float]
 
 
 def share(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of a share of the images: at most as many trials as there are groups.
+    """Interval of a share of the images: at most as many trials as there are groups.
 
     Args:
         value: the metric, defined.
@@ -110,13 +110,13 @@ def share(value: float, drawn: np.ndarray, support: Support, confidence: float) 
 
 
 def class_mean(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of an average over classes; arguments as of `share`."""
+    """Interval of an average over classes; arguments as of `share`."""
     n = effective_size(value, _deviation(drawn), _groups_behind_mean(support))
     return _floats(exact_interval(value, n, confidence))
 
 
 def ranking(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of an area under a curve, averaged over classes; arguments as of `share`."""
+    """Interval of an area under a curve, averaged over classes; arguments as of `share`."""
     groups = _groups_behind_mean(support)
     present = support.of_class[support.of_class > 0]
     if len(present) == 2:  # both classes have the same ranking, so it is seen once
@@ -126,7 +126,7 @@ def ranking(value: float, drawn: np.ndarray, support: Support, confidence: float
 
 
 def correlation(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of a correlation, -1 to 1; arguments as of `share`."""
+    """Interval of a correlation, -1 to 1; arguments as of `share`."""
     present = np.count_nonzero(support.of_class)
     groups = _groups_behind_mean(support) * max(1.0, 2 * (present - 1) / present)
     n = effective_size((value + 1) / 2, _deviation(drawn) / 2, groups)
@@ -135,7 +135,7 @@ def correlation(value: float, drawn: np.ndarray, support: Support, confidence: f
 
 
 def positive(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of what is above 0 without a largest value; arguments as of `share`."""
+    """Interval of a value above 0 that has no largest one; arguments as of `share`."""
     if value <= 0:
         return 0.0, 0.0
     factor = np.exp(norm.ppf(1 - (1 - confidence) / 2) * _deviation(drawn) / value)
@@ -143,27 +143,27 @@ def positive(value: float, drawn: np.ndarray, support: Support, confidence: floa
 
 
 def calibration_error(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of the expected calibration error, biased upwards; arguments as of `share`."""
+    """Interval of the expected calibration error, biased upwards; arguments as of `share`."""
     tail = (1 - confidence) / 2
     low = value - support.chance_error - norm.ppf(1 - tail) * _deviation(drawn)
     return float(np.clip(low, 0.0, value)), float(max(value, np.quantile(drawn, 1 - tail)))
 
 
 def class_precision(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of one class's precision; arguments as of `share`, with the support of the class."""
+    """Interval of one class's precision; arguments as of `share`, with the support of the class."""
     groups = max(1, support.predicted[0])
     n = effective_size(value, _deviation(drawn), groups, capped=False)
     return _floats(exact_interval(value, n, confidence))
 
 
 def class_recall(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of one class's recall; arguments as of `class_precision`."""
+    """Interval of one class's recall; arguments as of `class_precision`."""
     n = effective_size(value, _deviation(drawn), max(1, support.of_class[0]))
     return _floats(exact_interval(value, n, confidence))
 
 
 def class_f1(value: float, drawn: np.ndarray, support: Support, confidence: float) -> Ends:
-    """Of one class's F1; arguments as of `class_precision`."""
+    """Interval of one class's F1; arguments as of `class_precision`."""
     n = effective_size(value, _deviation(drawn), max(1, support.of_class[0]), capped=False)
     return _floats(exact_interval(value, n, confidence))
 

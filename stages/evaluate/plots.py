@@ -1,4 +1,4 @@
-"""The plots of the evaluation: what is drawn of the test, and under which titles."""
+"""Plots of the test split, with titles."""
 
 from pathlib import Path
 

@@ -167,5 +167,5 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """Mean over classes that are members; what is undefined counts as 0, as in scikit-learn."""
+    """Mean over the classes in `member`; undefined values count as 0, as in scikit-learn."""
     return (np.nan_to_num(values) * member).sum(axis=0) / np.maximum(member.sum(axis=0), 1)

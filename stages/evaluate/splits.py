@@ -1,4 +1,4 @@
-"""A split with its predictions and its bootstrap weights: what everything here is computed from."""
+"""A split with its predictions and bootstrap weights: the input of all metrics and plots."""
 
 from pathlib import Path
 from typing import NamedTuple

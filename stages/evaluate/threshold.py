@@ -110,7 +110,7 @@ def _precision_with_recall(counts: Counts, settings: Threshold) -> np.ndarray:
     return np.where(enough, np.nan_to_num(counts.precision), -np.inf)
 
 
-# `evaluate.threshold.rule` to what is highest at the best threshold, float (n_thresholds,).
+# By evaluate.threshold.rule: the quantity to maximise, float (n_thresholds,).
 RULES: dict[str, Callable[[Counts, Threshold], np.ndarray]] = {
     "f1": _f1,
     "cost": _negative_cost,

@@ -1,4 +1,4 @@
-"""Names of heat maps: the methods', the attention's, and those that know nothing of the model."""
+"""Names of the heat maps: of methods, of attention, and of the baselines without a model."""
 
 from networks.cam import METHODS
 

@@ -46,13 +46,12 @@ def probabilities(
 
     Args:
         classifier: the model.
-        head: its own, or another on the same maps.
+        head: the classifier's, or another on the same maps.
         dataset: the split.
         maps: of the split, as from `cached_maps`.
         batch_size: images per step.
     """
     if maps is not None:
         return predict(head, maps, batch_size).astype(np.float64)
-    own = head is classifier.head
-    model = classifier.model if own else compose(classifier.backbone, head)
+    model = classifier.model if head is classifier.head else compose(classifier.backbone, head)
     return predict_pixels(model, dataset, batch_size).astype(np.float64)

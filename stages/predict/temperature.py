@@ -1,4 +1,4 @@
-"""The head as it was before a temperature became part of it."""
+"""Removal of the temperature from a head."""
 
 import keras
 from keras import ops

@@ -143,7 +143,7 @@ def ensemble_tables(results: Results) -> list[Table | None]:
 
 
 def no_tables(_: Results) -> list[Table | None]:
-    """None: of results that no chapter is about, all numbers and all plots are shown."""
+    """No tables: further results are shown with all their numbers and plots instead."""
     return []
 
 

@@ -11,7 +11,7 @@ from common.tables.storage import write_csv
 LEAKS_COLUMNS = ["path", "label", "split", "group", "other_path", "other_split", "action"]
 NAMED = 10  # leaks in an error message
 
-# Each value of split.leakage and what it does with the leaking images; None: it stops the stage.
+# By split.leakage: the action recorded for a leaking image; None: the stage stops with an error.
 ACTIONS = {"drop_train": "dropped", "error": None, "allow": "kept"}
 
 

@@ -48,7 +48,7 @@ def explain(error: Exception, link: Link, timeout: float) -> StageError:
 
 
 def probe(link: Link, timeout: float) -> StageError | None:
-    """Asks once more, to learn why; None if nothing is wrong now."""
+    """Requests the link once more to find the cause of a failure; None if it now succeeds."""
     try:
         with requests.get(
             link.probe_url,
