@@ -1,4 +1,4 @@
-"""The stage on made-up predictions: two classes, many, tiny and lopsided test sets."""
+"""The stage on a whole run, and on made-up predictions: two classes, many, tiny sets."""
 
 import csv
 import shutil
