@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from common.reasons import REASONS
+from common.reason_words import WORDS
 from stages.report.captions import OTHER, chapter_of_plot, chapter_of_stage
 from stages.report.embed import EmbeddedImage
 from stages.report.numbers import (
@@ -47,7 +47,7 @@ def data_tables(results: Results) -> list[Table | None]:
                 story.append([cell(readable(key)), cell(-clean[key]), cell("of no class")])
         for reason, count in sorted(dropped.items(), key=lambda item: -item[1]):
             if count:
-                explanation = REASONS.get(reason, "")
+                explanation = WORDS.get(reason, "")
                 story.append([cell(readable(reason)), cell(-count), cell(explanation)])
         story.append([cell("kept"), cell(clean.get("kept")), cell("")])
     flags = [
