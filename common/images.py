@@ -54,11 +54,9 @@ class ImageError(ValueError):
     """
 
     def __init__(self, reason: str, detail: str):
-        """Refuses a reason that is not in REASONS, which would have no words and no answer."""
+        """Refuses a reason outside REASONS, which would have no words and no answer."""
         if reason not in REASONS:
-            raise ValueError(
-                f"Expected reason to be one of {tuple(REASONS)}. Received: reason={reason!r}"
-            )
+            raise ValueError(f"Expected reason to be one of {REASONS}. Received: reason={reason!r}")
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

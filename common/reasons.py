@@ -1,8 +1,9 @@
-"""Reasons for rejecting a file: the closed vocabulary, with words for people.
+"""Reasons for rejecting a file: the closed vocabulary.
 
 `stages.clean` writes these reasons into the reject table, the report explains them, and the server
 has an answer for each that decoding can give. Code names a reason by its constant, never by its
-text: a constant that is misspelt fails at import.
+text: a constant that is misspelt fails at import. Words for people stand in reason_words.py: most
+stages depend on this file, and a new wording must not run them again.
 """
 
 EMPTY = "empty"
@@ -17,19 +18,19 @@ EXACT_DUPLICATE = "exact_duplicate"
 NEAR_DUPLICATE = "near_duplicate"
 LABEL_CONFLICT = "label_conflict"
 
-REASONS = {
-    EMPTY: "no byte in it",
-    NOT_AN_IMAGE: "no picture, whatever its name",
-    UNSUPPORTED_FORMAT: "a format that is not read",
-    TRUNCATED: "cut short or damaged",
-    TOO_SMALL: "below clean.min_side",
-    TOO_LARGE: "above clean.max_pixels",
-    BAD_ASPECT: "longer than clean.max_aspect allows",
-    NO_CONTENT: "one even colour",
-    EXACT_DUPLICATE: "the same bytes as a kept one",
-    NEAR_DUPLICATE: "a copy of a kept one: scaled, cropped, re-encoded, stamped, mirrored",
-    LABEL_CONFLICT: "the same picture under two labels",
-}
+REASONS = (
+    EMPTY,
+    NOT_AN_IMAGE,
+    UNSUPPORTED_FORMAT,
+    TRUNCATED,
+    TOO_SMALL,
+    TOO_LARGE,
+    BAD_ASPECT,
+    NO_CONTENT,
+    EXACT_DUPLICATE,
+    NEAR_DUPLICATE,
+    LABEL_CONFLICT,
+)
 
 # Those that `images.decode` gives, by a file's bytes alone.
 DECODING = (EMPTY, NOT_AN_IMAGE, UNSUPPORTED_FORMAT, TRUNCATED, TOO_LARGE)

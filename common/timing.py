@@ -89,13 +89,3 @@ def write_log() -> None:
         content = measure(stage, metrics_file(sys.argv))
         with atomic_file(LOGS / f"{stage}.json") as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def read_log(stage: str, folder: Path = LOGS) -> dict | None:
-    """The log of a stage's last finished run on this machine; None where there is none."""
-    try:
-        content = json.loads((folder / f"{stage}.json").read_text(encoding="utf-8"))
-        expected = {"finished", "wall_seconds", "cpu_seconds", "peak_bytes", "metrics_sha256"}
-        return content if expected <= set(content) else None
-    except (OSError, ValueError, TypeError):
-        return None

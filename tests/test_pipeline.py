@@ -17,7 +17,7 @@ GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = GRAPH["stages"]
 CODE = ("stages", "networks", "common")
 # No dependency in dvc.yaml: decides whether a stage runs and what it says, but no byte of what it
-# writes.
+# writes, times in the report apart.
 FRAME = {f"common/{name}.py" for name in ("cli", "errors", "params", "schema", "timing")}
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from app.serve.errors import IMAGE_ERRORS, STATUSES
 from common.metric_names import HEADLINE, METRICS, PER_CLASS
 from common.params import Params
+from common.reason_words import WORDS
 from common.reasons import DECODING, REASONS
 from common.schema import Quality
 from common.sources import SOURCES
@@ -132,9 +133,11 @@ def test_the_search_tries_every_choice_of_what_it_searches():
     assert set(RATES) == set(OPTIMIZERS)
 
 
-def test_sources_have_words_and_reasons_have_answers():
+def test_sources_and_reasons_have_words_and_decoding_has_answers():
     assert set(SOURCES) == set(FETCHERS)
     assert all(SOURCES.values())
+    assert tuple(WORDS) == REASONS
+    assert all(WORDS.values())
     assert set(DECODING) <= set(REASONS)
     assert set(IMAGE_ERRORS) == set(DECODING)
     assert STATUSES["internal"] == 500

@@ -1,6 +1,6 @@
-"""Grids of images, and contact sheets: strips of images with a heading each."""
+"""Contact sheets: strips of images with a heading each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +8,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 from PIL import Image, ImageOps
 
-from common.cli import parallel_map
-from common.images import ImageError, decode
-from common.plots.style import DOTS, canvas, drawing, shorten
+from common.plots.style import DOTS, canvas, shorten
 
 TILE = 160  # px, the square that an image of a contact sheet is fitted into
 COLUMNS = 8  # tiles across a contact sheet
-PADDING, ABSENT = 245, 215  # grey beside an image that is not square, and where there is none
+PADDING = 245  # grey beside an image that is not square
 CAPTION = 25  # characters of a caption's line that fit below a tile
 _GAP, _STRIP_GAP, _LINE, _HEADING, _TITLE = 8, 20, 14, 22, 34  # px
 
@@ -34,70 +32,10 @@ class Strip:
     captions: Sequence[str]
 
 
-def image_grid(
-    path: Path,
-    title: str,
-    images: Sequence[np.ndarray],
-    captions: Sequence[str],
-    columns: int = 6,
-    side: float = 1.8,
-    aspect: float = 1.0,
-) -> None:
-    """Images in rows, each with its caption.
-
-    Args:
-        path: the PNG.
-        title: above all.
-        images: uint8 (height, width, 3) each; sizes may differ.
-        captions: one per image; may hold line breaks.
-        columns: images per row.
-        side: inches per image, across.
-        aspect: height over width of most images.
-    """
-    columns = max(1, min(columns, len(images)))
-    rows = max(1, -(-len(images) // columns))
-    lines = max([caption.count("\n") + 1 for caption in captions], default=0)
-    with drawing(
-        path,
-        max(5.0, columns * side),
-        0.6 + rows * (side * aspect + 0.19 * lines),
-        rows,
-        columns,
-        squeeze=False,
-    ) as (figure, axes):
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for ax, image, caption in zip(axes.flat, images, captions, strict=False):
-            ax.imshow(image)
-            ax.set_title(caption, fontsize=8.5, pad=3)
-        figure.suptitle(title, fontsize=12)
-
-
 def tile(image: Image.Image) -> np.ndarray:
     """An RGB image fitted into a square: uint8 (TILE, TILE, 3)."""
     method = Image.Resampling.BICUBIC
     return np.asarray(ImageOps.pad(image, (TILE, TILE), method, color=(PADDING,) * 3))
-
-
-def thumbnails(raw: Path, paths: Iterable[str], max_pixels: int) -> dict[str, np.ndarray]:
-    """Tiles by path, uint8 (TILE, TILE, 3), each file decoded once; plain grey if it cannot be.
-
-    Args:
-        raw: the folder of the files.
-        paths: relative to it; repeats cost nothing.
-        max_pixels: larger images are not decoded.
-    """
-
-    def load(path: str) -> np.ndarray:
-        try:
-            data = (raw / path).read_bytes()
-            image = decode(data, max_pixels, (TILE, TILE)).image
-        except ImageError:
-            return np.full((TILE, TILE, 3), ABSENT, np.uint8)
-        return tile(image)
-
-    distinct = sorted(set(paths))
-    return dict(zip(distinct, parallel_map(load, distinct), strict=True))
 
 
 def contact_sheet(
@@ -109,7 +47,7 @@ def contact_sheet(
         path: the PNG.
         title: above all.
         strips: in order; none draws the title alone.
-        tiles: uint8 (TILE, TILE, 3) for each path of the strips, as from `thumbnails`.
+        tiles: uint8 (TILE, TILE, 3) for each path of the strips, as from `tile`.
     """
     rows = _flow(strips)
     lines = [max(_lines(strip) for _, strip in row) for row in rows]

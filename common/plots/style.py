@@ -6,7 +6,6 @@ versions inside, so that equal content gives equal bytes.
 
 import contextlib
 import functools
-import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,12 +98,3 @@ def shorten(text: str, width: int) -> str:
         return text
     keep = width - 1
     return text[: -(-keep // 2)] + "…" + text[len(text) - keep // 2 :]
-
-
-def wrap(text: str, width: int, lines: int) -> str:
-    """The text in at most `lines` lines of at most `width` characters."""
-    wrapped = textwrap.wrap(text, width, break_long_words=True) or [""]
-    if len(wrapped) > lines:
-        wrapped = wrapped[:lines]
-        wrapped[-1] = wrapped[-1][: width - 1] + "…"
-    return "\n".join(wrapped)

@@ -15,7 +15,7 @@ def write_rejected(path: Path, rows: list[dict]) -> None:
     """Writes the reject table sorted by path; `reason` must be one of REASONS."""
     unknown = sorted({row["reason"] for row in rows} - set(REASONS))
     if unknown:
-        raise ValueError(f"Expected reasons among {tuple(REASONS)}. Received: {unknown}")
+        raise ValueError(f"Expected reasons among {REASONS}. Received: {unknown}")
     write_csv(path, pd.DataFrame(rows, columns=REJECTED_COLUMNS).sort_values("path"))
 
 

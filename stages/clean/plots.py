@@ -1,16 +1,18 @@
 """Plots of the stage: class counts and sizes, and sheets of kept, rejected and flagged images."""
 
 import collections
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common.plots import bars, grids, sets, style
+from common.plots import bars, grids, style
 from common.plots.grids import Strip, caption
 from common.reasons import EXACT_DUPLICATE, LABEL_CONFLICT, REASONS
 from common.schema import Clean
-from stages.clean import quality
+from stages.clean import quality, set_plots
+from stages.clean.thumbnails import thumbnails
 
 REJECTED = 8  # rejected files shown of each reason
 SAMPLES = 72  # kept images shown, an equal share of each class
@@ -37,10 +39,10 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
         if any(fates[reason, label] for label in labels):
             counts_by_fate[reason] = [fates[reason, label] for label in labels]
     bars.stacked_bars(folder / "classes.png", "Files per class", labels, counts_by_fate, "files")
-    sets.pie(folder / "shares.png", f"{len(kept):,} pictures kept", labels, counts)
+    set_plots.pie(folder / "shares.png", f"{len(kept):,} pictures kept", labels, counts)
     width, height = kept["width"].to_numpy(), kept["height"].to_numpy()
-    sets.sizes(folder / "sizes.png", "Sizes of the pictures kept", width, height)
-    sets.aspects(folder / "aspects.png", "Shapes of the pictures kept", width / height)
+    set_plots.sizes(folder / "sizes.png", "Sizes of the pictures kept", width, height)
+    set_plots.aspects(folder / "aspects.png", "Shapes of the pictures kept", width / height)
 
     sheets = {
         "samples": sample_strips(kept),
@@ -50,7 +52,7 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
         "flags": flag_strips(kept, clean),
     }
     paths = [path for _, strips in sheets.values() for strip in strips for path in strip.paths]
-    images = grids.thumbnails(raw, paths, clean.max_pixels)
+    images = thumbnails(raw, paths, clean.max_pixels)
     for name, (title, strips) in sheets.items():
         grids.contact_sheet(folder / f"{name}.png", title, strips, images)
 
@@ -84,10 +86,7 @@ def rejected_strips(rejected: list[dict]) -> tuple[str, list[Strip]]:
             Strip(
                 f"{reason}: {len(rows):,}",
                 [row["path"] for row in first],
-                [
-                    caption(row["path"], style.wrap(row["detail"], grids.CAPTION, 3))
-                    for row in first
-                ],
+                [caption(row["path"], wrap(row["detail"], grids.CAPTION, 3)) for row in first],
             )
         )
     total = sum(len(strip.paths) for strip in strips)
@@ -171,3 +170,12 @@ def flag_strips(kept: pd.DataFrame, clean: Clean) -> tuple[str, list[Strip]]:
 
 def _path(row: dict) -> str:
     return row["path"]
+
+
+def wrap(text: str, width: int, lines: int) -> str:
+    """The text in at most `lines` lines of at most `width` characters."""
+    wrapped = textwrap.wrap(text, width, break_long_words=True) or [""]
+    if len(wrapped) > lines:
+        wrapped = wrapped[:lines]
+        wrapped[-1] = wrapped[-1][: width - 1] + "…"
+    return "\n".join(wrapped)

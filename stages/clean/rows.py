@@ -24,7 +24,7 @@ def rejected_row(file: Labelled, reason: str, detail: str, kept_path: str = "") 
         kept_path: the image that is kept in its place, if there is one.
     """
     if reason not in REASONS:
-        raise ValueError(f"Expected one of {tuple(REASONS)}. Received: {reason!r}")
+        raise ValueError(f"Expected one of {REASONS}. Received: {reason!r}")
     return {
         "path": file.path,
         "label": file.label,

@@ -11,11 +11,11 @@ from common import cli
 from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.tables.dataset import PREDICTED_SPLITS
-from common.tables.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS, write_listing
 from common.tables.predictions import read_checked_predictions
 from stages.diagnose import plane, sheets
 from stages.diagnose.all_images import AllImages
 from stages.diagnose.label_errors import flagged_rows, review_labels
+from stages.diagnose.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS, write_listing
 from stages.diagnose.predicted import confident_mistakes, predicted_rows, unsure_hits
 from stages.diagnose.summary import metrics_of, summary_of
 

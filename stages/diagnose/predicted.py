@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from common.tables.listings import REVIEW_COLUMNS
 from common.tables.predictions import Predictions
+from stages.diagnose.listings import REVIEW_COLUMNS
 
 
 def predicted_rows(predictions: dict[str, Predictions]) -> pd.DataFrame:

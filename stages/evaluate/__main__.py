@@ -12,10 +12,10 @@ from common import cli
 from common.files import atomic_folder, read_json, write_json
 from common.params import read_params
 from common.tables.dataset import PREDICTED_SPLITS, SPLITS, Dataset
-from common.tables.listings import write_plot_data
 from stages.evaluate import outputs, plots, slices
 from stages.evaluate.abstention import decide_abstention
 from stages.evaluate.classification_report import report_table, score_split
+from stages.evaluate.csv_files import write_plot_data
 from stages.evaluate.curves import compute_curves, write_curves
 from stages.evaluate.splits import manifest_rows, open_split
 from stages.evaluate.temperature import calibration_panels, read_before_temperature

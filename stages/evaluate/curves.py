@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from common import calibration, metrics
-from common.tables.listings import write_plot_data
 from stages.evaluate import abstention, threshold
+from stages.evaluate.csv_files import write_plot_data
 from stages.evaluate.splits import Split
 
 XY = tuple[np.ndarray, np.ndarray]

@@ -21,9 +21,9 @@ import tensorflow as tf
 from scipy import ndimage
 
 from common import cli
-from common.heat import centre_blob, enlarge, random_map
 from networks.forward import batch_of, traced
 from stages.gradcam.explainer import Explainer
+from stages.gradcam.heat import centre_blob, enlarge, random_map
 from stages.gradcam.names import CENTRE, RANDOM
 
 STEPS = 10

@@ -10,9 +10,10 @@ from common import turns
 from common.files import atomic_folder
 from common.heat import overlay
 from common.images import decode_png
-from common.plots import grids, style
+from common.plots import style
 from common.tables.dataset import Dataset
 from networks.attention_weights import attention_maps, channel_weights, find_layer, stretch
+from stages.inspect.image_grid import image_grid
 
 IMAGES, COLUMNS = 12, 4  # of positions.png
 OPACITY = 0.5  # of the heat where the weight is the image's largest
@@ -45,7 +46,7 @@ def draw_attention(folder: Path, head: keras.Model, dataset: Dataset, maps_at: M
             drawn = True
         if not drawn:
             title = "Attention: none.\nEvery position and every channel counts alike."
-            grids.image_grid(inner / "none.png", title, [], [])
+            image_grid(inner / "none.png", title, [], [])
 
 
 def _draw_positions(path: Path, head: keras.Model, dataset: Dataset, maps_at: MapsAt) -> None:
@@ -59,7 +60,7 @@ def _draw_positions(path: Path, head: keras.Model, dataset: Dataset, maps_at: Ma
         images.append(np.concatenate([pixels, seam, overlay(pixels, heat, OPACITY)], axis=1))
         name = style.shorten(dataset.class_names[dataset.label[row]], 20)
         captions.append(f"{name}: {image_weights.min():.3g} to {image_weights.max():.3g}")
-    grids.image_grid(
+    image_grid(
         path,
         "Attention: weights of positions, validation pictures\n"
         "(blue: the picture's least, red: its most; the numbers are these two)",

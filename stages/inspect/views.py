@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from common.images import decode_png
-from common.plots import grids, style
+from common.plots import style
 from common.schema import Augment
 from common.tables.dataset import Dataset
 from networks.augment import build_augmenter, build_mixer, chosen_steps
+from stages.inspect.image_grid import image_grid
 
 SHOWN_IMAGES = 6  # columns
 SHOWN_VIEWS = 6  # rows, at most, without those of mixup and cutmix
@@ -34,7 +35,7 @@ def draw_views(
     pixels = np.stack([decode_png(encoded[row]) for row in rows]).astype(np.float32)
     labels = [train.label[rows], train.class_names]
     title, images, captions = samples(pixels, *labels, augment, trainable != "none", seed)
-    grids.image_grid(path, title, images, captions, columns=len(rows))
+    image_grid(path, title, images, captions, columns=len(rows))
 
 
 def samples(

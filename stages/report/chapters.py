@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from common.reasons import REASONS
+from common.reason_words import WORDS
+from common.tables.rejected import read_rejected
 from stages.report.captions import OTHER, chapter_of_plot, chapter_of_stage
 from stages.report.embed import EmbeddedImage
 from stages.report.numbers import (
@@ -14,6 +15,7 @@ from stages.report.numbers import (
     cell,
     csv_table,
     fold,
+    frame_table,
     matrix,
     readable,
     values_table,
@@ -47,7 +49,7 @@ def data_tables(results: Results) -> list[Table | None]:
                 story.append([cell(readable(key)), cell(-clean[key]), cell("of no class")])
         for reason, count in sorted(dropped.items(), key=lambda item: -item[1]):
             if count:
-                explanation = REASONS.get(reason, "")
+                explanation = WORDS.get(reason, "")
                 story.append([cell(readable(reason)), cell(-count), cell(explanation)])
         story.append([cell("kept"), cell(clean.get("kept")), cell("")])
     flags = [
@@ -62,8 +64,15 @@ def data_tables(results: Results) -> list[Table | None]:
         Table("From files to pictures", ["", "files", "why"], story),
         Table("Pictures kept, by class", ["class", "pictures"], by_class),
         Table("Kept, but flagged as unusual", ["flag", "pictures"], flags),
-        csv_table("Files that were dropped", results.rejected, ROWS),
+        rejected_table(results.rejected),
     ]
+
+
+def rejected_table(path: Path) -> Table | None:
+    """The first files that clean dropped; None without any, or without the table."""
+    if not path.is_file():
+        return None
+    return frame_table("Files that were dropped", read_rejected(path), path.name, ROWS)
 
 
 def split_tables(results: Results) -> list[Table | None]:

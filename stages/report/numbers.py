@@ -150,6 +150,18 @@ def csv_table(caption: str, path: Path, limit: int) -> Table | None:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except pd.errors.EmptyDataError:
         return None
+    return frame_table(caption, frame, path.name, limit)
+
+
+def frame_table(caption: str, frame: pd.DataFrame, file: str, limit: int) -> Table | None:
+    """The first rows of a table of texts; None without rows.
+
+    Args:
+        caption: above it.
+        frame: the cells, as texts; empty ones are undefined.
+        file: name of the file that holds all rows.
+        limit: of the rows.
+    """
     if frame.empty:
         return None
     first_rows = frame.head(limit)
@@ -159,7 +171,7 @@ def csv_table(caption: str, path: Path, limit: int) -> Table | None:
         cells = fold({name: values[index] for name, values in columns.items()})
         rows.append(list(cells.values()))
     headers = [readable(name) for name in fold(dict.fromkeys(columns))]
-    note = f"The first {limit:,} of {len(frame):,} rows; all in {path.name}."
+    note = f"The first {limit:,} of {len(frame):,} rows; all in {file}."
     return Table(caption, headers, rows, note if len(frame) > limit else "", folded=True)
 
 

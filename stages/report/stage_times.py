@@ -1,9 +1,9 @@
 """Time and memory of each stage, from the logs of its last run on this machine."""
 
+import json
 from pathlib import Path
 
 from common.files import sha256_of
-from common.timing import read_log
 from stages.report.captions import in_stage_order
 from stages.report.numbers import Cell, Table, cell
 
@@ -35,6 +35,16 @@ def timing_table(metrics: Path, logs: Path) -> Table:
     headers = ["stage", "wall time", "CPU time", "memory at most", "finished (UTC)"]
     note = f"{_seconds(sum(seconds))} in all, of {len(seconds)} of {len(rows)} stages."
     return Table("Time and memory of each stage", headers, rows, note if rows else "")
+
+
+def read_log(stage: str, folder: Path) -> dict | None:
+    """The log of a stage's last finished run on this machine; None where there is none."""
+    try:
+        content = json.loads((folder / f"{stage}.json").read_text(encoding="utf-8"))
+        expected = {"finished", "wall_seconds", "cpu_seconds", "peak_bytes", "metrics_sha256"}
+        return content if expected <= set(content) else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _seconds(value: float) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from common import cli
 from common.errors import StageError
 from common.files import write_json
-from common.tables.listings import write_listing
+from common.tables.storage import write_csv
 from stages.ensemble.revisions import (
     WORKSPACE,
     Member,
@@ -129,7 +129,7 @@ def main(argv: list[str] | None = None) -> None:
     }
     # File by file: the folder is the user's, who may keep other things there.
     write_json(args.out / "compare.json", content)
-    write_listing(args.out / "disagreements.csv", differing, list(differing.columns))
+    write_csv(args.out / "disagreements.csv", differing, float_format="%.4f")
     drawing = args.out / "disagreements.png"
     drawing.unlink(missing_ok=True)  # of an earlier comparison
     if dataset is not None:

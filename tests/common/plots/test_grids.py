@@ -3,16 +3,13 @@ import pytest
 from PIL import Image
 
 from common.plots.grids import (
-    ABSENT,
     CAPTION,
     COLUMNS,
     TILE,
     Strip,
     caption,
     contact_sheet,
-    thumbnails,
 )
-from tests.helpers.images import image_bytes
 
 
 @pytest.mark.parametrize(
@@ -26,17 +23,6 @@ from tests.helpers.images import image_bytes
 def test_captions_keep_the_end_of_a_path(path, expected):
     assert caption(path, "kept") == "kept\n" + expected
     assert all(len(line) <= CAPTION for line in caption(path).splitlines())
-
-
-def test_thumbnails_are_squares_and_plain_where_nothing_decodes(tmp_path):
-    (tmp_path / "wide.png").write_bytes(image_bytes(Image.new("RGB", (80, 40), "red")))
-    (tmp_path / "none.png").write_bytes(b"")
-    tiles = thumbnails(tmp_path, ["wide.png", "none.png", "wide.png"], 10_000)
-    assert list(tiles) == ["none.png", "wide.png"]
-    assert all(tile.shape == (TILE, TILE, 3) for tile in tiles.values())
-    assert (tiles["none.png"] == ABSENT).all()
-    assert tiles["wide.png"][TILE // 2, 5].tolist() == [255, 0, 0]
-    assert tiles["wide.png"][5, 5].tolist() != [255, 0, 0]
 
 
 def squares(sheet, colour):

@@ -9,10 +9,10 @@ from common.embeddings import write_embeddings
 from common.errors import StageError
 from common.files import read_json
 from common.tables.dataset import Dataset, write_dataset
-from common.tables.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS
 from common.tables.manifest import read_manifest
 from common.tables.predictions import write_predictions
 from stages.diagnose import __main__ as diagnose
+from stages.diagnose.listings import LABEL_ERROR_COLUMNS, REVIEW_COLUMNS
 from tests.helpers.images import image_bytes, make_image, write_images
 from tests.helpers.pipeline import PREPROCESSING, SMALL, write_params
 

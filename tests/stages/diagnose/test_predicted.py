@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from common.tables.listings import REVIEW_COLUMNS
 from common.tables.predictions import Predictions
+from stages.diagnose.listings import REVIEW_COLUMNS
 from stages.diagnose.predicted import confident_mistakes, predicted_rows, unsure_hits
 
 

@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from common import metrics
 from common.metrics import confusion_matrix
-from common.tables.listings import write_plot_data
+from stages.evaluate.csv_files import write_plot_data
 from stages.evaluate.curves import confusion_table, ranking_curves
 from stages.evaluate.resampling import Resamples
 from stages.evaluate.splits import Split

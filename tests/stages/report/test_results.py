@@ -1,7 +1,7 @@
 import pytest
 
 from common.params import read_params
-from common.reasons import REASONS
+from common.reason_words import WORDS
 from common.sources import SOURCES
 from stages.report.chapters import data_tables
 from stages.report.results import Results, count_label_errors, data_name
@@ -32,7 +32,7 @@ def test_reasons_stand_with_their_words_and_one_without_words_alone(tmp_path):
     assert [[cell.text for cell in row] for row in story.rows] == [
         ["files in", "9", ""],
         ["moonlight", "−5", ""],
-        ["truncated", "−2", REASONS["truncated"]],
+        ["truncated", "−2", WORDS["truncated"]],
         ["kept", "2", ""],
     ]
 

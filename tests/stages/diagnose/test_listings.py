@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from common.errors import StageError
-from common.tables.listings import write_listing, write_plot_data
+from stages.diagnose.listings import write_listing
 
 ROWS = pd.DataFrame({"path": ["b", "a"], "confidence": [2 / 3, 0.5], "other": [1, 2]})
 
@@ -12,8 +12,3 @@ def test_a_listing_keeps_its_order_and_has_four_decimals(tmp_path):
     assert (tmp_path / "l.csv").read_text() == "confidence,path\n0.6667,b\n0.5000,a\n"
     with pytest.raises(StageError, match=r"\(label missing\)"):
         write_listing(tmp_path / "l.csv", ROWS, ["path", "label"])
-
-
-def test_the_numbers_of_a_plot_have_six_decimals(tmp_path):
-    write_plot_data(tmp_path / "p.csv", ROWS[["confidence"]])
-    assert (tmp_path / "p.csv").read_text() == "confidence\n0.666667\n0.500000\n"

@@ -1,4 +1,4 @@
-"""Plots of the composition of an image set: shares, sizes, aspect ratios, tables of counts."""
+"""Plots of the composition of an image set: shares of the classes, sizes, aspect ratios."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,10 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from common.plots.style import COLOURS, DOTS, canvas, colour_of, drawing, shorten
+from common.plots.style import COLOURS, colour_of, drawing, shorten
 
 SLICES = 8  # of a pie; the rest is one slice, "others"
 BINS = 41  # of each axis of the plot of sizes; odd, so that one size alone is in the middle
-TABLE_ROWS, TABLE_BLOCKS = 40, 4  # rows below and blocks beside one another in a table
 ASPECTS = ("1:8", "1:4", "1:2", "2:3", "1:1", "3:2", "2:1", "4:1", "8:1")
 CLOSE_ASPECTS = ("3:4", "4:3")  # named too where the axis is short
 
@@ -115,47 +114,3 @@ def aspects(path: Path, title: str, aspect: np.ndarray) -> None:
         ax.grid(axis="x", visible=False)
         ax.set(title=title, xlabel="width : height", ylabel="pictures")
         ax.legend()
-
-
-def count_table(
-    path: Path, title: str, names: Sequence[str], parts: dict[str, Sequence[int]]
-) -> None:
-    """A table of counts, each with its percentage of the row, and a first row of totals.
-
-    Args:
-        path: the PNG.
-        title: above it.
-        names: of the rows; the first ones are drawn, TABLE_ROWS * TABLE_BLOCKS with the totals.
-        parts: the columns, by their heading.
-    """
-    totals = {part: sum(counts) for part, counts in parts.items()}
-    rows = [("all classes", list(totals.values()))]
-    rows += [(name, list(row)) for name, *row in zip(names, *parts.values(), strict=True)]
-    drawn = rows[: TABLE_ROWS * TABLE_BLOCKS]
-    if len(drawn) < len(rows):
-        title += f" (first {len(drawn) - 1} of {len(names)} classes)"
-    blocks = [drawn[start : start + TABLE_ROWS] for start in range(0, len(drawn), TABLE_ROWS)]
-    line, name_width, cell = 22, 210, 132  # px
-    block_width = name_width + cell * (len(parts) + 1) + 30
-    width = 20 + block_width * len(blocks)
-    height = 50 + line * (len(blocks[0]) + 1) + 14
-    with canvas(path, width / DOTS, height / DOTS) as figure:
-
-        def write(x: float, y: float, text: str, **style) -> None:
-            figure.text(x / width, 1 - y / height, text, va="center", fontsize=9.5, **style)
-
-        figure.text(20 / width, 1 - 24 / height, title, va="center", fontsize=12)
-        for index, block in enumerate(blocks):
-            left = 20 + index * block_width
-            for column, heading in enumerate([*parts, "all"]):
-                right = left + name_width + cell * (column + 1)
-                write(right, 56, heading, ha="right", weight="bold")
-            for place, (name, row) in enumerate(block):
-                y = 56 + line * (place + 1)
-                weight = "bold" if (index, place) == (0, 0) else "normal"
-                write(left, y, shorten(name, 28), weight=weight)
-                total = sum(row)
-                texts = [f"{n:,} ({n / max(1, total):.1%})" for n in row] + [f"{total:,}"]
-                for column, text in enumerate(texts):
-                    right = left + name_width + cell * (column + 1)
-                    write(right, y, text, ha="right", weight=weight)
