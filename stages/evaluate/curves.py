@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from common import calibration, metrics
+from common import calibration
 from common.tables.listings import write_plot_data
-from stages.evaluate import abstention, threshold
+from stages.evaluate import abstention, metrics, threshold
 from stages.evaluate.splits import Split
 
 XY = tuple[np.ndarray, np.ndarray]

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from common import metrics
 from common.embeddings import read_embeddings
 from common.errors import StageError
 from common.files import read_json
@@ -23,6 +22,7 @@ from common.tables.sampling import Sampling, write_sampling
 from networks.classifier import load_classifier
 from networks.maps import predict, read_maps
 from networks.pixels import pool_pixels
+from stages.evaluate import metrics
 
 NAMES = ["cat", "dog", "owl"]
 
