@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from common import calibration
 from common.tables.listings import write_plot_data
-from stages.evaluate import abstention, metrics, threshold
+from stages.evaluate import abstention, calibration, metrics, threshold
 from stages.evaluate.splits import Split
 
 XY = tuple[np.ndarray, np.ndarray]

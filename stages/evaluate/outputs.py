@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from common.calibration import calibration_scores
 from common.schema import Evaluate
+from stages.evaluate.calibration import calibration_scores
 
 
 def calibration_metrics(
