@@ -12,7 +12,7 @@ from common.params import read_params
 from common.tables.history import write_history
 from networks.backbones.build import build_backbone
 from networks.blocks import set_trainable
-from networks.classifier import compose, save_classifier
+from networks.classifier import compose
 from networks.heads import build_head
 from networks.runtime import configure
 from stages.train.card import describe_model
@@ -24,6 +24,7 @@ from stages.train.live import live_log
 from stages.train.monitors import best_epoch
 from stages.train.phases import augmented_network, plan_phases, train_head, train_on_pixels
 from stages.train.results import closing_line, count_parameters, training_metrics
+from stages.train.saving import save_classifier
 from stages.train.temperature import calibrate
 
 
