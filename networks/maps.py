@@ -1,15 +1,13 @@
-"""Maps of a frozen backbone, as the stage extract keeps them: opened, and given to a head."""
+"""Maps of a frozen backbone, as the stage extract keeps them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from common.errors import StageError
 from common.tables.dataset import Dataset
 from common.values import as_list
-from networks.forward import inference
 
 
 def caches_maps(trainable: str | int, weights: str | list[str]) -> bool:
@@ -47,17 +45,3 @@ def read_maps(path: Path, dataset: Dataset) -> np.ndarray:
 def cached_maps(maps: np.ndarray) -> Callable[[list[int]], np.ndarray]:
     """A function from rows to the maps of their plain view: float32 (len(rows), h, w, c)."""
     return lambda rows: maps[rows, 0].astype(np.float32)
-
-
-def pool_maps(maps: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Yields the mean over positions of every row's plain view: float32 (m, channels) each."""
-    for start in range(0, len(maps), batch_size):
-        yield maps[start : start + batch_size, 0].mean(axis=(1, 2), dtype=np.float32)
-
-
-def predict(head: keras.Model, maps: np.ndarray, batch_size: int) -> np.ndarray:
-    """Probabilities of every row's plain view, float32 (n, n_classes)."""
-    forward = inference(head)
-    steps = range(0, len(maps), batch_size)
-    parts = [forward(maps[i : i + batch_size, 0].astype(np.float32)) for i in steps]
-    return np.concatenate(parts)

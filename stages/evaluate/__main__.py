@@ -12,12 +12,14 @@ from common import cli
 from common.files import atomic_folder, read_json, write_json
 from common.params import read_params
 from common.tables.dataset import PREDICTED_SPLITS, SPLITS, Dataset
-from stages.evaluate import outputs, plots, slices
+from stages.evaluate import plots, slices
 from stages.evaluate.abstention import decide_abstention
 from stages.evaluate.classification_report import report_table, score_split
 from stages.evaluate.csv_files import write_plot_data
 from stages.evaluate.curves import compute_curves, write_curves
+from stages.evaluate.decision import decision_of
 from stages.evaluate.splits import manifest_rows, open_split
+from stages.evaluate.summary import calibration_metrics, metrics_of, summary_of
 from stages.evaluate.temperature import calibration_panels, read_before_temperature
 from stages.evaluate.threshold import decide_threshold, positive_class
 
@@ -47,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     temperature = read_json(args.card)["temperature"]
     before = read_before_temperature(args.predictions, datasets["test"], temperature)
     temperature, panels = calibration_panels(splits, temperature, before)
-    calibration = outputs.calibration_metrics(test.label, temperature, panels)
+    calibration = calibration_metrics(test.label, temperature, panels)
 
     threshold = None
     positive = positive_class(rules.threshold.positive, class_names, datasets["train"].label)
@@ -74,16 +76,11 @@ def main(argv: list[str] | None = None) -> None:
     with atomic_folder(args.evaluation) as folder:
         write_plot_data(folder / "report.csv", report_table(classes, scores))
         write_plot_data(folder / "slices.csv", by_slice)
-    decision = outputs.decision(class_names, positive, threshold, abstention, rules)
+    decision = decision_of(class_names, positive, threshold, abstention, rules)
     write_json(args.decision, decision)
-    metrics = {
-        "calibration": calibration,
-        "threshold": threshold,
-        "abstention": abstention,
-        "slices": outputs.slice_metrics(by_slice),
-    }
-    write_json(args.metrics, scores | metrics)
-    cli.summary("evaluate", outputs.summary_line(scores["test"]))
+    metrics = metrics_of(scores, calibration, threshold, abstention, by_slice)
+    write_json(args.metrics, metrics)
+    cli.summary("evaluate", summary_of(metrics))
 
 
 if __name__ == "__main__":

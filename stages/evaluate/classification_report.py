@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from common import cli, metrics
-from common.calibration import chance_error
+from common import cli
 from common.metric_names import HEADLINE, PER_CLASS, top_k_name
+from stages.evaluate import metrics
+from stages.evaluate.calibration import chance_error
 from stages.evaluate.intervals import Support, metric_interval
 from stages.evaluate.resampling import Resamples, groups_within
 from stages.evaluate.scores import Scorer

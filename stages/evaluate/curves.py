@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from common import calibration, metrics
-from stages.evaluate import abstention, threshold
+from stages.evaluate import abstention, calibration, metrics, threshold
 from stages.evaluate.csv_files import write_plot_data
 from stages.evaluate.splits import Split
 

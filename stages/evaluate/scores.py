@@ -8,9 +8,9 @@ scikit-learn with `sample_weight`.
 import numpy as np
 from scipy import sparse
 
-from common.calibration import BINS, bins_of
 from common.metric_names import top_k_name
 from common.metrics import LEAST
+from stages.evaluate.calibration import BINS, bins_of
 
 
 class Scorer:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common import calibration
+from common.calibration import fit_temperature
 from common.errors import StageError
 from common.tables.dataset import Dataset
 from common.tables.predictions import BEFORE_TEMPERATURE_FILE, read_checked_predictions
+from stages.evaluate.calibration import logits_of, soften
 from stages.evaluate.splits import Split
 
 
@@ -54,5 +55,5 @@ def calibration_panels(
     if before is not None:
         return temperature, {"before": before, "after": test}
     val = splits["val"]
-    fitted = calibration.fit_temperature(val.label, calibration.logits_of(val.probabilities))
-    return fitted, {"before": test, "after": calibration.soften(test, fitted)}
+    fitted = fit_temperature(val.label, logits_of(val.probabilities))
+    return fitted, {"before": test, "after": soften(test, fitted)}

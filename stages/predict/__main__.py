@@ -18,8 +18,8 @@ from common.tables.dataset import PREDICTED_SPLITS, SPLITS, Dataset
 from common.tables.predictions import BEFORE_TEMPERATURE_FILE, write_predictions
 from networks.classifier import CARD_FILE, load_classifier
 from networks.runtime import configure
-from stages.predict import outputs
-from stages.predict.inference import cached_maps, embeddings, probabilities
+from stages.predict.inference import embeddings, open_maps, probabilities
+from stages.predict.summary import metrics_of, summary_of
 from stages.predict.temperature import without_temperature
 
 
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     splits = {name: Dataset(args.dataset / name) for name in SPLITS}
     with atomic_folder(args.predictions) as predictions, atomic_folder(args.embeddings) as embedded:
         for name, split in splits.items():
-            maps = cached_maps(classifier, args.features / f"{name}.npy", split)
+            maps = open_maps(classifier, args.features / f"{name}.npy", split)
             vectors = embeddings(classifier, split, maps, batch_size)
             write_embeddings(embedded / f"{name}.npy", vectors, split.n)
             if name in PREDICTED_SPLITS:
@@ -48,8 +48,8 @@ def main(argv: list[str] | None = None) -> None:
                 write_predictions(file, split, answers)
     sizes = {name: split.n for name, split in splits.items()}
     embedding_size = classifier.backbone.output_shape[-1]
-    write_json(args.metrics, outputs.predict_metrics(sizes, embedding_size))
-    cli.summary("predict", outputs.summary_line(sizes))
+    write_json(args.metrics, metrics_of(sizes, embedding_size))
+    cli.summary("predict", summary_of(sizes))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from common.params import read_params
 from common.tables.history import write_history
 from networks.backbones.build import build_backbone
 from networks.blocks import set_trainable
-from networks.classifier import compose, save_classifier
+from networks.classifier import compose
 from networks.heads import build_head
 from networks.runtime import configure
 from stages.train.data import open_data, val_maps
@@ -23,6 +23,7 @@ from stages.train.ineffective import ineffective_settings
 from stages.train.live import live_log
 from stages.train.monitors import best_epoch
 from stages.train.phases import augmented_network, plan_phases, train_head, train_on_pixels
+from stages.train.saving import save_classifier
 from stages.train.summary import count_parameters, metrics_of, summary_of
 from stages.train.temperature import calibrate
 from stages.train.weights_and_summary import save_weights_and_summary

@@ -12,7 +12,7 @@ def describe_model(
     train: Train,
     temperature: float,
 ) -> dict:
-    """All that a reader of the model must know beside it, for `classifier.save_classifier`.
+    """All that a reader of the model must know beside it, for `saving.save_classifier`.
 
     Args:
         train_split: on which it was trained.

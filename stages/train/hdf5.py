@@ -30,7 +30,7 @@ def save_hdf5(folder: Path, model: keras.Model) -> None:
     probabilities.
 
     Args:
-        folder: where `classifier.save_classifier` has just saved the same model.
+        folder: where `saving.save_classifier` has just saved the same model.
         model: from `classifier.compose`.
     """
     with zipfile.ZipFile(Path(folder) / MODEL_FILE) as archive:

@@ -13,9 +13,10 @@ from app.export import comparison, formats, samples
 from common.errors import StageError
 from common.files import sha256_of
 from common.tables.dataset import Dataset
-from networks.classifier import compose, load_classifier, save_classifier
+from networks.classifier import compose, load_classifier
 from networks.heads import build_head
 from networks.pixels import decode_batch
+from stages.train.saving import save_classifier
 from tests.helpers.training_sets import PLAIN
 
 

@@ -11,9 +11,10 @@ import pytest
 from common.errors import StageError
 from common.schema import Head
 from networks.backbones.build import FAMILIES, at_grid, backbone_names, build_backbone
-from networks.classifier import compose, load_classifier, save_classifier
+from networks.classifier import compose, load_classifier
 from networks.heads import build_head
 from networks.runtime import set_seed
+from stages.train.saving import save_classifier
 from tests.helpers.network_maps import SIZE, maps_of, photographs, randomise
 from tests.helpers.pipeline import ROOT
 

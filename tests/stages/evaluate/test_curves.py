@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from common import metrics
-from common.metrics import confusion_matrix
+from stages.evaluate import metrics
 from stages.evaluate.csv_files import write_plot_data
 from stages.evaluate.curves import confusion_table, ranking_curves
+from stages.evaluate.metrics import confusion_matrix
 from stages.evaluate.resampling import Resamples
 from stages.evaluate.splits import Split
 from tests.helpers.dvc_project import Project

@@ -13,10 +13,10 @@ from benchmarks.intervals import draw
 from common.errors import StageError
 from common.files import read_json, write_json
 from common.metric_names import HEADLINE
-from common.metrics import mean_curve, roc_curves
 from common.tables.dataset import Dataset, write_dataset
 from common.tables.manifest import FLAGS, MEASURES, read_manifest, write_manifest
 from common.tables.predictions import BEFORE_TEMPERATURE_FILE, read_predictions, write_predictions
+from stages.evaluate.metrics import mean_curve, roc_curves
 from tests.helpers.pipeline import PREPROCESSING, Run, write_params
 
 PLOTS = {"confusion", "roc", "pr", "reliability", "coverage", "report", "slices"}

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from common import calibration, metrics
 from common.metric_names import HEADLINE, PER_CLASS
+from stages.evaluate import calibration, metrics
 from stages.evaluate.scores import Scorer
 
 

@@ -10,7 +10,7 @@ from common.tables.dataset import SPLITS, Dataset
 from common.tables.predictions import read_predictions
 from networks.classifier import load_classifier
 from networks.maps import read_maps
-from networks.pixels import pool_pixels
+from stages.predict.inference import pool_pixels
 
 NAMES = ["cat", "dog", "owl"]
 

@@ -6,10 +6,11 @@ import pytest
 
 from common.files import read_json
 from common.tables.predictions import BEFORE_TEMPERATURE_FILE, parse_predictions
-from networks.classifier import CARD_FILE, load_classifier, save_classifier
+from networks.classifier import CARD_FILE, load_classifier
 from networks.heads import build_head
 from networks.logits import fold_temperature
 from stages.predict.temperature import without_temperature
+from stages.train.saving import save_classifier
 from tests.helpers.pipeline import Run
 from tests.helpers.training_sets import PLAIN
 

@@ -6,8 +6,8 @@ from sklearn.metrics import f1_score
 
 from common.errors import StageError
 from networks import heads
-from networks.maps import predict
 from networks.runtime import configure
+from stages.predict.inference import predict_maps
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.monitors import best_epoch
@@ -104,7 +104,7 @@ def test_the_monitored_metric_decides_which_weights_are_kept(monitor):
     assert best_epoch(history, monitor) is history[first]
     assert len(history) == min(TRAIN.epochs, first + 1 + 4)
     assert ("val_f1_macro" in history[0]) == (monitor == "val_f1_macro")
-    answers = predict(head, maps, 16)
+    answers = predict_maps(head, maps, 16)
     kept = history[first]
     truth = answers[np.arange(len(label)), label]
     assert -np.log(truth).mean() == pytest.approx(kept["val_loss"], rel=1e-4)
@@ -166,7 +166,7 @@ def test_averaged_weights_are_evaluated_and_kept():
             np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
         for row, average in zip(averaged, averages, strict=False):
             head.set_weights(average)
-            answers = predict(head, maps, 16)[np.arange(n), label]
+            answers = predict_maps(head, maps, 16)[np.arange(n), label]
             assert row["val_loss"] == pytest.approx(-np.log(answers).mean(), rel=1e-3)
         # The steps themselves go on from the plain weights.
         losses = [row["loss"] for row in history[: len(averaged)]]

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from networks import classifier
-from networks.classifier import MODEL_FILE, compose, save_classifier
+from networks.classifier import MODEL_FILE, compose
 from networks.heads import build_head
 from stages.train import hdf5
+from stages.train.saving import save_classifier
 from tests.helpers.training_sets import PLAIN
 
 SIZE = (32, 32)

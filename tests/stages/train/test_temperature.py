@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from common.calibration import fit_temperature, soften
+from common.calibration import fit_temperature
 from common.files import read_json
 from networks.heads import build_head
 from networks.logits import logits_model
+from stages.evaluate.calibration import soften
 from stages.train.temperature import calibrate
 from tests.helpers.pipeline import SMALL, Run, write_params
 from tests.helpers.training_sets import PLAIN

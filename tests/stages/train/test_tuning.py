@@ -11,10 +11,10 @@ from networks.backbones.build import build_backbone
 from networks.blocks import set_trainable
 from networks.classifier import compose
 from networks.heads import build_head
-from networks.maps import predict, read_maps
-from networks.pixels import predict_pixels
+from networks.maps import read_maps
 from networks.runtime import configure
 from stages.extract.maps import write_maps
+from stages.predict.inference import predict_maps, predict_pixels
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.pixel_batches import pixel_batches
@@ -83,7 +83,7 @@ def test_with_nothing_trainable_it_agrees_with_the_frozen_path(dataset, tmp_path
             plain = Sampling.plain(dataset.n)
             batches = MapBatches(maps, dataset.label, 2, plain, 8, 0)
             history = fit(head, settings, batches, batches)
-            probabilities = predict(head, maps, 8)
+            probabilities = predict_maps(head, maps, 8)
         results.append((history, probabilities))
     (frozen, p), (tuned, q) = results
     np.testing.assert_allclose(p, q, atol=1e-3)

@@ -1,9 +1,9 @@
-"""The numbers of metrics/predict.json, and the last words."""
+"""The numbers of metrics/predict.json, and the words of the closing line."""
 
 from common.tables.dataset import PREDICTED_SPLITS
 
 
-def predict_metrics(sizes: dict[str, int], embedding_size: int) -> dict:
+def metrics_of(sizes: dict[str, int], embedding_size: int) -> dict:
     """How many images were predicted, by split, and the length of an embedding.
 
     Args:
@@ -16,7 +16,7 @@ def predict_metrics(sizes: dict[str, int], embedding_size: int) -> dict:
     }
 
 
-def summary_line(sizes: dict[str, int]) -> str:
+def summary_of(sizes: dict[str, int]) -> str:
     """How many images were predicted and embedded, for the terminal."""
     predicted = " and ".join(f"{sizes[name]:,} of {name}" for name in PREDICTED_SPLITS)
     return f"{predicted} predicted; {sizes['train']:,} of train embedded, too"

@@ -1,10 +1,33 @@
-"""The numbers of metrics/evaluate.json, the rules of models/decision.json, and the last words."""
+"""The numbers of metrics/evaluate.json, and the words of the closing line."""
 
 import numpy as np
 import pandas as pd
 
-from common.calibration import calibration_scores
-from common.schema import Evaluate
+from stages.evaluate.calibration import calibration_scores
+
+
+def metrics_of(
+    scores: dict[str, dict],
+    calibration: dict,
+    threshold: dict | None,
+    abstention: dict,
+    slices: pd.DataFrame,
+) -> dict:
+    """All metrics.
+
+    Args:
+        scores: of val and test, as of `classification_report.score_split`.
+        calibration: as of `calibration_metrics`.
+        threshold: as of `threshold.decide_threshold`.
+        abstention: as of `abstention.decide_abstention`.
+        slices: as of `slices.by_slice`.
+    """
+    return scores | {
+        "calibration": calibration,
+        "threshold": threshold,
+        "abstention": abstention,
+        "slices": slice_metrics(slices),
+    }
 
 
 def calibration_metrics(
@@ -31,33 +54,9 @@ def slice_metrics(slices: pd.DataFrame) -> dict:
     return {"reported": len(slices), "worst": worst}
 
 
-def decision(
-    class_names: list[str],
-    positive: int | None,
-    threshold: dict | None,
-    abstention: dict,
-    rules: Evaluate,
-) -> dict:
-    """What a server needs beside the model, on the probabilities that the model gives.
-
-    Returns:
-        classes; positive, threshold and rule (None: the likeliest class is the answer; else
-        positive, from the threshold on); abstain_below (None: every image is answered; else
-        none whose likeliest class is less likely) and abstain_target.
-    """
-    chosen = threshold is not None
-    return {
-        "classes": class_names,
-        "positive": class_names[positive] if chosen else None,
-        "threshold": threshold["threshold"] if chosen else None,
-        "rule": rules.threshold.rule if chosen else None,
-        "abstain_below": abstention["least_confidence"],
-        "abstain_target": rules.abstain,
-    }
-
-
-def summary_line(test: dict) -> str:
+def summary_of(metrics: dict) -> str:
     """The headline metrics of test with their intervals, for the terminal."""
+    test = metrics["test"]
     return (
         f"test ({test['n_examples']:,} images): accuracy {test['accuracy']:.4f} "
         f"({test['accuracy_low']:.4f} to {test['accuracy_high']:.4f}), balanced accuracy "
