@@ -11,7 +11,6 @@ from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.tables.history import write_history
 from networks.backbones.build import build_backbone
-from networks.blocks import set_trainable
 from networks.classifier import compose
 from networks.heads import build_head
 from networks.runtime import configure
@@ -26,6 +25,7 @@ from stages.train.phases import augmented_network, plan_phases, train_head, trai
 from stages.train.results import closing_line, count_parameters, training_metrics
 from stages.train.saving import save_classifier
 from stages.train.temperature import calibrate
+from stages.train.trainable import set_trainable
 
 
 def main(argv: list[str] | None = None) -> None:
