@@ -12,7 +12,6 @@ from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.tables.history import write_history
 from networks.backbones.build import build_backbone
-from networks.blocks import set_trainable
 from networks.classifier import compose
 from networks.heads import build_head
 from networks.runtime import configure
@@ -26,6 +25,7 @@ from stages.train.phases import augmented_network, plan_phases, train_head, trai
 from stages.train.saving import save_classifier
 from stages.train.summary import count_parameters, metrics_of, summary_of
 from stages.train.temperature import calibrate
+from stages.train.trainable import set_trainable
 from stages.train.weights_and_summary import save_weights_and_summary
 
 

@@ -8,7 +8,6 @@ from common.images import encode_png
 from common.tables.dataset import Dataset, write_dataset
 from common.tables.sampling import Sampling
 from networks.backbones.build import build_backbone
-from networks.blocks import set_trainable
 from networks.classifier import compose
 from networks.heads import build_head
 from networks.maps import read_maps
@@ -18,6 +17,7 @@ from stages.predict.inference import predict_maps, predict_pixels
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.pixel_batches import pixel_batches
+from stages.train.trainable import set_trainable
 from stages.train.tuning import TunedNetwork, depth_factors, join_histories, tune
 from tests.helpers.images import COLOURS, make_image
 from tests.helpers.pipeline import PREPROCESSING
