@@ -52,8 +52,13 @@ def test_test_images_get_the_pipelines_probabilities(whole_run, test_table, prec
 
 
 def test_unsure_answers_of_bfloat16_are_computed_again(whole_run, predictor):
-    """Noise that the model cannot be sure of gets float32's probabilities, to its last digits."""
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
+    """What the model cannot be sure of gets float32's probabilities, to its last digits.
+
+    On the way from one image to another of another class, its answer changes.
+    """
+    cat, dog = (np.asarray(make_image(7, (64, 64), colour), float) for colour in ("red", "blue"))
+    shares = np.linspace(0, 1, 24)[:, None, None, None]
+    pixels = np.rint((1 - shares) * cat + shares * dog).astype(np.uint8)
     expected = probabilities(predictor.ask(pixels))
     unsure = expected.max(axis=1) < 0.9
     assert unsure.any()
