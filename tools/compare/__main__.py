@@ -23,7 +23,7 @@ from stages.ensemble.revisions import (
     read_workspace,
 )
 from tools.compare import findings, sheet
-from tools.dvc_project import flags_of
+from tools.dvc_project.graph import flags_of
 
 NAMED_IN = "the revisions to compare"
 TITLES = {"accuracy": "accuracy", "f1_macro": "macro F1", "loss": "loss (nats)"}

@@ -6,7 +6,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from common.params import read_params
-from tools.dvc_project import PARAMS, committed_params
+from tools.dvc_project.graph import PARAMS, committed_params
 from tools.recipes.reading import Experiment, check_settings, experiments, read_recipe
 from tools.settings import Value, flatten
 

@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 from common.values import as_list
-from tools import dvc_experiments
-from tools.dvc_experiments import Outcome
-from tools.dvc_project import untracked
+from tools.dvc_project import experiments
+from tools.dvc_project.experiments import Outcome
+from tools.dvc_project.graph import untracked
 from tools.recipes.reading import Experiment, read_recipe
 from tools.recipes.table import Row
 
@@ -20,7 +20,7 @@ def copy_paths(experiment: Experiment) -> list[str]:
 
 def make_room(planned: list[Experiment]) -> None:
     """Removes earlier experiments of the same names."""
-    for name in dvc_experiments.remove([experiment.name for experiment in planned]):
+    for name in experiments.remove([experiment.name for experiment in planned]):
         print(f"{name}: replaces the experiment of that name")
 
 
@@ -29,9 +29,7 @@ def enqueue(planned: list[Experiment]) -> dict[str, str]:
     make_room(planned)
     refused = {}
     for experiment in planned:
-        reason = dvc_experiments.enqueue(
-            experiment.name, experiment.settings, copy_paths(experiment)
-        )
+        reason = experiments.enqueue(experiment.name, experiment.settings, copy_paths(experiment))
         print(f"{experiment.name}: {'refused: ' + reason if reason else 'queued'}", flush=True)
         if reason:
             refused[experiment.name] = reason
@@ -42,13 +40,13 @@ def run_all(planned: list[Experiment]) -> list[Row]:
     """Queues experiments, runs the queue and waits for its end."""
     refused = enqueue(planned)
     queued = [experiment.name for experiment in planned if experiment.name not in refused]
-    seconds = dvc_experiments.run_queue(queued)
-    outcomes = dvc_experiments.outcomes([experiment.name for experiment in planned])
+    seconds = experiments.run_queue(queued)
+    outcomes = experiments.outcomes([experiment.name for experiment in planned])
     rows = []
     for experiment in planned:
         outcome, reason = outcomes.get(experiment.name), refused.get(experiment.name)
         if reason is None and (outcome is None or outcome.state != "success"):
-            reason = dvc_experiments.failure(outcome.log if outcome else None)
+            reason = experiments.failure(outcome.log if outcome else None)
         rows.append(_row(experiment, outcome, seconds.get(experiment.name), reason))
     return rows
 
@@ -60,10 +58,10 @@ def run_here(planned: list[Experiment]) -> list[Row]:
     for experiment in planned:
         print(f"==> {experiment.name}", flush=True)
         start = time.monotonic()
-        status = dvc_experiments.run_experiment(experiment.name, experiment.settings)
+        status = experiments.run_experiment(experiment.name, experiment.settings)
         seconds[experiment.name] = time.monotonic() - start
         reasons[experiment.name] = f"dvc ended with status {status}; see above" if status else None
-    outcomes = dvc_experiments.outcomes(list(seconds))
+    outcomes = experiments.outcomes(list(seconds))
     return [
         _row(item, outcomes.get(item.name), seconds[item.name], reasons[item.name])
         for item in planned

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from common.values import as_list
-from tools.dvc_experiments import Outcome
+from tools.dvc_project.experiments import Outcome
 from tools.recipes.reading import Experiment, Reference
 
 HEADER = ("recipe", "variant", "weights", "accuracy", "macro F1", "reference", "time", "status")

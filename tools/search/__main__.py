@@ -23,8 +23,8 @@ from common.errors import StageError
 from common.files import atomic_file, read_json
 from common.params import read_params
 from networks.runtime import configure
-from tools.dvc_experiments import experiment_names, experiment_words, run_experiment
-from tools.dvc_project import flags_of, outdated, output_hashes
+from tools.dvc_project.experiments import experiment_names, experiment_words, run_experiment
+from tools.dvc_project.graph import flags_of, outdated, output_hashes
 from tools.search.bench import Bench, open_bench
 from tools.search.results import metrics_table, trial_counts, trials_table
 from tools.search.space import changes

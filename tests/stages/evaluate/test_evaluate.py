@@ -16,8 +16,10 @@ from common.metric_names import HEADLINE
 from common.tables.dataset import Dataset, write_dataset
 from common.tables.manifest import FLAGS, MEASURES, read_manifest, write_manifest
 from common.tables.predictions import BEFORE_TEMPERATURE_FILE, read_predictions, write_predictions
+from stages.ensemble.revisions import read_workspace
 from stages.evaluate.metrics import mean_curve, roc_curves
 from tests.helpers.pipeline import PREPROCESSING, Run, write_params
+from tools.compare import findings
 
 PLOTS = {"confusion", "roc", "pr", "reliability", "coverage", "report", "slices"}
 NAMES = ["cat", "dog", "owl"]  # of `whole_run`
@@ -192,6 +194,14 @@ def test_metrics_are_those_of_the_predictions(whole_run, split):
     )
     assert set(scores["per_class"]) == set(NAMES)
     assert sum(row["support"] for row in scores["per_class"].values()) == dataset.n
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_the_comparison_tool_has_the_same_scores(whole_run, split):
+    evaluated = read_json(whole_run.path("m/evaluate.json"))[split]
+    file = whole_run.path(f"predictions/{split}.csv")
+    compared = findings.scores(read_workspace("workspace", {split: file}), split)
+    assert compared == pytest.approx({name: evaluated[name] for name in compared}, rel=1e-12)
 
 
 def test_curves_for_dvc_are_the_means_of_the_classes(whole_run):

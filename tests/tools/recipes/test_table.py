@@ -2,7 +2,7 @@
 
 from common.params import read_params
 from tests.helpers.pipeline import ROOT
-from tools.dvc_experiments import Outcome
+from tools.dvc_project.experiments import Outcome
 from tools.recipes.reading import Experiment, Reference
 from tools.recipes.table import Row, render, weights_of
 

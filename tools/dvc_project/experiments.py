@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import StageError
-from tools.dvc_project import dvc, dvc_command, environment, metrics_files
+from tools.dvc_project.graph import dvc, dvc_command, environment, metrics_files
 from tools.settings import Value, overrides
 
 WAITING = ("Queued", "Running")

@@ -1,4 +1,4 @@
-"""The project as DVC and git see it: its graph, its lock, its last commit, what is out of date."""
+"""The pipeline by DVC and git: its graph, its lock, its last commit, what is out of date."""
 
 import json
 import os

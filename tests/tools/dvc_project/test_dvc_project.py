@@ -6,8 +6,8 @@ from ruamel.yaml import YAML
 from common.errors import StageError
 from tests.helpers.dvc_project import Project
 from tests.helpers.pipeline import ROOT
-from tools.dvc_experiments import error_line, experiment_words
-from tools.dvc_project import (
+from tools.dvc_project.experiments import error_line, experiment_words
+from tools.dvc_project.graph import (
     committed_params,
     flags_of,
     metrics_files,

@@ -1,0 +1,1 @@
+"""The project as DVC and git see it: the only place in tools/ that runs either."""
