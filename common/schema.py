@@ -112,13 +112,14 @@ class Augment(Section):
 
 
 class Head(Section):
+    start: Literal["linear", "random"]
     noise: Annotated[float, Field(ge=0)]
-    norm: bool
+    norm: Literal["standardise", "batch", "none"]
     pooling: Literal["avg", "max", "avgmax", "gem"]
     dropout: Fraction
     units: Annotated[int, Field(ge=0)]
     activation: Literal["relu", "gelu", "tanh", "silu"]
-    l2: Annotated[float, Field(ge=0)]
+    l2: Annotated[float, Field(ge=0)] | Literal["auto"]
     output: Literal["auto", "sigmoid", "softmax"]
 
 

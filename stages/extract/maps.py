@@ -12,6 +12,7 @@ from common.files import atomic_file
 from common.tables.dataset import Dataset
 from networks.forward import batch_of, traced
 from networks.pixels import decode_batch
+from stages.extract.pooled import PooledMaps
 
 FLOAT16_MAX = 65504.0
 
@@ -25,6 +26,8 @@ def write_maps(
     batch_size: int,
 ) -> tuple[int, ...]:
     """Runs every image of a split through the backbone, `views` times.
+
+    Beside the maps it writes their means over positions, and of train the channels' moments.
 
     Args:
         path: the .npy file, float16 `(n, views, height, width, channels)`, row by row as in
@@ -48,7 +51,7 @@ def write_maps(
 
     forward = traced(halved, batch_of(backbone))
     shape = (dataset.n, views, *backbone.output_shape[1:])
-    start = 0
+    start, pooled = 0, PooledMaps(dataset.n, views, shape[-1])
     with atomic_file(path) as temporary:
         array = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
         with cli.progress(None, f"features {path.stem}", dataset.n) as bar:
@@ -66,10 +69,12 @@ def write_maps(
                             "model.weights."
                         )
                     array[start:stop, view] = maps.numpy()
+                    pooled.add(start, view, array[start:stop, view])
                 bar.update(stop - start)
                 start = stop
         if start != dataset.n:
             raise AssertionError(f"{start} images written of {dataset.n}")
         array.flush()
         del array
+    pooled.write(path.parent, path.stem)
     return shape
