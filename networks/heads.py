@@ -13,6 +13,7 @@ from networks.runtime import seeded
 
 GEM_POWER = 3.0  # of the paper; 1 would be the mean, infinity the maximum
 GEM_LEAST = 1e-6  # smaller values of the maps count as this
+AUTO_L2 = 1e-4  # of head.l2: auto, until `start_linear` knows better
 NORM_EPSILON = 1e-7  # of the fixed standardisation; its deviations are never near zero
 
 
@@ -58,7 +59,8 @@ def build_head(
         x = POOLINGS[head.pooling](x)
     if head.dropout:
         x = layers.Dropout(head.dropout, name="dropout")(x)
-    penalty = keras.regularizers.L2(head.l2) if head.l2 else None
+    l2 = AUTO_L2 if head.l2 == "auto" else head.l2
+    penalty = keras.regularizers.L2(l2) if l2 else None
     if head.units:
         hidden = layers.Dense(
             head.units, head.activation, kernel_regularizer=penalty, name="hidden"
@@ -110,7 +112,7 @@ NORMS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
 
 
 def set_moments(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Gives the norm, if there is one, the maps' mean and deviation; float (channels,) each."""
+    """Gives the norm, if there is one, mean and deviation by channel; float (channels,) each."""
     norm = _norm_of(head)
     if norm is not None:
         norm.moving_mean.assign(mean)
@@ -144,18 +146,27 @@ def pooled_vectors(head: keras.Model) -> keras.Model:
     return keras.Model(head.input, vectors, name="pooled_vectors")
 
 
-def start_linear(head: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> None:
+def start_linear(
+    head: keras.Model, kernel: np.ndarray, bias: np.ndarray, l2: float | None = None
+) -> None:
     """Lets a head whose start is linear begin as a linear model of its pooled vectors.
 
     Args:
         head: from `build_head`.
         kernel: float (width, n_classes), of the outputs of `pooled_vectors`.
         bias: float (n_classes,).
+        l2: factor on the sum of the kernel's squares in the loss, as the linear model had it; None
+            leaves the head's own.
     """
     logits = head.get_layer("logits")
     width, n_outputs = logits.kernel.shape
     if n_outputs == 1:  # the sigmoid of the difference is the softmax of two scores
         kernel, bias = kernel[:, 1:] - kernel[:, :1], bias[1:] - bias[:1]
+        # Of two opposite columns, each half of the difference, the squares add up to half.
+        l2 = l2 / 2 if l2 is not None else None
+    if l2 is not None:
+        # Keras reads the variable's own in training and writes the layer's to the file.
+        logits.kernel_regularizer = logits.kernel.regularizer = keras.regularizers.L2(l2)
     hidden = np.zeros((width - len(kernel), n_outputs))
     logits.set_weights([np.concatenate([kernel, hidden]), bias])
 

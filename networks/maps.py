@@ -9,7 +9,7 @@ from common.errors import StageError
 from common.tables.dataset import Dataset
 from common.values import as_list
 
-# Mean and deviation of each channel over all maps of train: float32 (2, channels).
+# Mean and deviation of each channel of the pooled maps of train, all views: float32 (2, channels).
 MOMENTS_FILE = "moments.npy"
 
 
@@ -36,22 +36,26 @@ def read_maps(path: Path, dataset: Dataset) -> np.ndarray:
     return _read(path, dataset, "views, height, width, channels")
 
 
-def pooled_file(folder: Path, split: str) -> Path:
-    """Where the means over positions of a split's maps lie."""
-    return folder / f"{split}_pooled.npy"
+def pooled_file(maps: Path) -> Path:
+    """Where the means over positions of these maps lie: beside the maps' own file."""
+    return maps.with_stem(f"{maps.stem}_pooled")
 
 
-def read_pooled(folder: Path, split: str, dataset: Dataset) -> np.ndarray:
-    """The means over positions of a split's maps, memory-mapped: float32 (n, views, channels).
+def read_pooled(maps: Path, dataset: Dataset) -> np.ndarray:
+    """The means over positions of maps, memory-mapped: float32 (n, views, channels).
+
+    Args:
+        maps: file of the maps.
+        dataset: the split that they are of.
 
     Raises:
         StageError: they do not belong to `dataset`.
     """
-    return _read(pooled_file(folder, split), dataset, "views, channels")
+    return _read(pooled_file(maps), dataset, "views, channels")
 
 
 def read_moments(folder: Path) -> np.ndarray:
-    """Mean and deviation of each channel over the maps of train: float32 (2, channels)."""
+    """Mean and deviation of each channel of the pooled maps of train: float32 (2, channels)."""
     return _load(folder / MOMENTS_FILE)
 
 

@@ -1,7 +1,9 @@
 """Runs every distinct image through the frozen backbone once per view, and keeps its maps.
 
 Reads:  --dataset, a folder with train, val and test
-Writes: --features, a folder with train.npy, val.npy and test.npy; --metrics
+Writes: --features, a folder with the maps in train.npy, val.npy and test.npy, their means over
+        positions in train_pooled.npy, val_pooled.npy and test_pooled.npy, and of those of train
+        the mean and deviation of each channel in moments.npy; --metrics
 Params: seed, augment, compute, model.backbone, model.weights, model.layer, model.trainable
 """
 

@@ -11,6 +11,7 @@ from common.errors import StageError
 from common.files import atomic_file
 from common.tables.dataset import Dataset
 from networks.forward import batch_of, traced
+from networks.maps import MOMENTS_FILE, pooled_file
 from networks.pixels import decode_batch
 from stages.extract.pooled import PooledMaps
 
@@ -27,7 +28,7 @@ def write_maps(
 ) -> tuple[int, ...]:
     """Runs every image of a split through the backbone, `views` times.
 
-    Beside the maps it writes their means over positions, and of train the channels' moments.
+    Beside the maps it writes their means over positions, and of train the moments of these.
 
     Args:
         path: the .npy file, float16 `(n, views, height, width, channels)`, row by row as in
@@ -51,8 +52,9 @@ def write_maps(
 
     forward = traced(halved, batch_of(backbone))
     shape = (dataset.n, views, *backbone.output_shape[1:])
-    start, pooled = 0, PooledMaps(dataset.n, views, shape[-1])
-    with atomic_file(path) as temporary:
+    start = 0
+    with atomic_file(path) as temporary, atomic_file(pooled_file(path)) as temporary_pooled:
+        pooled = PooledMaps(temporary_pooled, dataset.n, views, shape[-1])
         array = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
         with cli.progress(None, f"features {path.stem}", dataset.n) as bar:
             batches = cli.parallel_map(decode_batch, dataset.png_batches(batch_size))
@@ -76,5 +78,7 @@ def write_maps(
             raise AssertionError(f"{start} images written of {dataset.n}")
         array.flush()
         del array
-    pooled.write(path.parent, path.stem)
+        pooled.close()
+    if path.stem == "train":
+        np.save(path.with_name(MOMENTS_FILE), pooled.moments)
     return shape

@@ -35,8 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     splits = {name: Dataset(args.dataset / name) for name in SPLITS}
     with atomic_folder(args.predictions) as predictions, atomic_folder(args.embeddings) as embedded:
         for name, split in splits.items():
-            maps = open_maps(classifier, args.features / f"{name}.npy", split)
-            vectors = embeddings(classifier, split, maps, batch_size)
+            features = args.features / f"{name}.npy"
+            maps = open_maps(classifier, features, split)
+            vectors = embeddings(classifier, split, features, batch_size)
             write_embeddings(embedded / f"{name}.npy", vectors, split.n)
             if name in PREDICTED_SPLITS:
                 answers = probabilities(classifier, classifier.head, split, maps, batch_size)

@@ -10,7 +10,7 @@ from common import cli
 from common.tables.dataset import Dataset
 from networks.classifier import Classifier, compose
 from networks.forward import batch_of, inference
-from networks.maps import read_maps
+from networks.maps import read_maps, read_pooled
 from networks.pixels import decode_batch
 
 
@@ -29,11 +29,18 @@ def open_maps(classifier: Classifier, path: Path, dataset: Dataset) -> np.ndarra
 
 
 def embeddings(
-    classifier: Classifier, dataset: Dataset, maps: np.ndarray | None, batch_size: int
+    classifier: Classifier, dataset: Dataset, path: Path, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Yields the mean over positions of the images' maps: float32 (m, channels) each."""
-    if maps is not None:
-        return pool_maps(maps, batch_size)
+    """Yields the mean over positions of the images' maps: float32 (m, channels) each.
+
+    Args:
+        classifier: the model.
+        dataset: the split.
+        path: of its maps, beside which extract has kept these means.
+        batch_size: images per step.
+    """
+    if classifier.frozen:
+        return plain_vectors(read_pooled(path, dataset), batch_size)
     return pool_pixels(classifier.backbone, dataset, batch_size)
 
 
@@ -59,10 +66,10 @@ def probabilities(
     return predict_pixels(model, dataset, batch_size).astype(np.float64)
 
 
-def pool_maps(maps: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Yields the mean over positions of every row's plain view: float32 (m, channels) each."""
-    for start in range(0, len(maps), batch_size):
-        yield maps[start : start + batch_size, 0].mean(axis=(1, 2), dtype=np.float32)
+def plain_vectors(pooled: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Yields the vectors of every row's plain view, (m, channels) each, of (n, views, channels)."""
+    for start in range(0, len(pooled), batch_size):
+        yield pooled[start : start + batch_size, 0]
 
 
 def predict_maps(head: keras.Model, maps: np.ndarray, batch_size: int) -> np.ndarray:

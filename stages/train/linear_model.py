@@ -118,7 +118,9 @@ def _folds(label: np.ndarray, group: np.ndarray, seed: int) -> np.ndarray | None
     groups = [len(np.unique(group[label == klass])) for klass in np.unique(label)]
     if max(groups) < 2:
         return None
-    splitter = StratifiedGroupKFold(min(FOLDS, max(2, min(groups))), shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(
+        min(FOLDS, max(2, min(groups))), shuffle=True, random_state=seed
+    )
     held_out = np.zeros((splitter.n_splits, len(label)), bool)
     with warnings.catch_warnings():
         # Of classes with fewer images than folds, which some folds cannot hold out.
@@ -207,9 +209,11 @@ class _Problem:
             gradient = np.concatenate([slopes.ravel(), by_bias.numpy()]).astype(np.float64)
             return float(loss) + penalty, gradient
 
-        start = np.concatenate([(self._coefficients / scale).ravel(), self._bias])
+        start = np.concatenate([(self._coefficients / scale).ravel(), self._bias]).astype(float)
         options = {"maxiter": 500, "ftol": TOLERANCE, "gtol": 1e-5}
-        minimum = minimize(objective, start.astype(float), jac=True, method="L-BFGS-B", options=options)
+        minimum = minimize(
+            objective, start.astype(float), jac=True, method="L-BFGS-B", options=options
+        )
         solution = minimum.x.astype(np.float32)
         self._coefficients = scale * solution[:size].reshape(-1, self._width)
         self._bias = solution[size:]

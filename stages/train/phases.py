@@ -10,8 +10,10 @@ from networks.augment import build_augmenter, build_mixer
 from networks.maps import pretrained
 from stages.train.data import TrainingData, head_batches, read_split_maps
 from stages.train.fitting import fit
+from stages.train.linear_start import LinearScores, start_head
 from stages.train.live import LiveLog
 from stages.train.pixel_batches import pixel_batches
+from stages.train.pooled_head import pooled_maps, sees_positions, twin_on_pooled
 from stages.train.tuning import TunedNetwork, tune
 
 WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
@@ -63,27 +65,47 @@ def tuning_settings(train: Train, pretrained: bool) -> Train:
 def train_head(
     settings: Train,
     head: keras.Model,
+    model: Model,
     data: TrainingData,
     oversampling: str,
     seed: int,
     live: LiveLog,
-) -> list[dict]:
-    """Fits the head on cached maps; returns the rows of its history.
+) -> tuple[list[dict], LinearScores]:
+    """Starts the head and fits it on cached maps.
 
     Args:
         settings: `Phases.head`.
         head: from `heads.build_head`.
+        model: the section of params.yaml.
         data: train and val, with their maps.
         oversampling: the parameter oversample.method.
-        seed: of shuffles and mixtures.
+        seed: of folds, shuffles and mixtures.
         live: gets each epoch's row as it ends.
+
+    Returns:
+        The rows of its history, and the scores of the linear model on the same maps.
 
     Raises:
         StageError: the maps do not fit the data or the head.
     """
     maps = read_split_maps(data, head.input_shape[1:])
+    linear = start_head(head, model, maps, data, seed)
+    student = head
+    if not sees_positions(model.attention, model.head):
+        maps = pooled_maps(data)
+        student = twin_on_pooled(head, len(data.splits["train"].class_names), model)
     batches = head_batches(maps, data, settings.batch_size, oversampling, seed)
-    return fit(head, settings, batches["train"], batches["val"], live=live)
+    start_counts = model.head.start == "linear"
+    rows = fit(
+        student,
+        settings,
+        batches["train"],
+        batches["val"],
+        live=live,
+        start_counts=start_counts,
+    )
+    head.set_weights(student.get_weights())
+    return rows, linear
 
 
 def augmented_network(

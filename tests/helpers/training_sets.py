@@ -7,8 +7,9 @@ from common.tables.sampling import Sampling
 from stages.train.map_batches import MapBatches
 
 PLAIN = Head(
+    start="random",
     noise=0.0,
-    norm=False,
+    norm="none",
     pooling="avg",
     dropout=0.0,
     units=0,

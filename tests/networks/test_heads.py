@@ -15,8 +15,9 @@ from stages.train.fitting import fit
 from tests.helpers.training_sets import PLAIN, TRAIN, batches_of
 
 FULL = Head(
+    start="random",
     noise=0.1,
-    norm=True,
+    norm="batch",
     pooling="max",
     dropout=0.3,
     units=8,
