@@ -119,17 +119,28 @@ def set_moments(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> N
         norm.moving_variance.assign(np.square(deviation))
 
 
-def normalised(head: keras.Model, vectors: np.ndarray) -> np.ndarray:
-    """What the norm as it is now makes of float32 vectors (n, channels), such as means of maps."""
+def through_norm(
+    head: keras.Model, kernel: np.ndarray, bias: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A linear model of means of maps as one of what the norm, as it is now, makes of them.
+
+    Args:
+        head: from `build_head`.
+        kernel: float (channels, n_classes).
+        bias: float (n_classes,).
+
+    Returns:
+        Kernel and bias of the same shapes, which give the same scores.
+    """
     norm = _norm_of(head)
     if norm is None:
-        return vectors
+        return kernel, bias
     mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
-    scale = 1 / np.sqrt(variance + np.float32(norm.epsilon))
+    scale = np.sqrt(variance + np.float32(norm.epsilon))
     if norm.scale:
-        scale = scale * norm.gamma.numpy()
-    shift = norm.beta.numpy() if norm.center else np.float32(0)
-    return (vectors - mean) * scale + shift
+        scale = scale / norm.gamma.numpy()
+    shift = mean - scale * norm.beta.numpy() if norm.center else mean
+    return kernel * scale[:, None], bias + shift @ kernel
 
 
 def _norm_of(head: keras.Model) -> keras.Layer | None:

@@ -11,7 +11,7 @@ from common.errors import StageError
 from common.schema import Train
 from stages.train.live import LiveLog
 from stages.train.losses import build_loss
-from stages.train.monitors import MONITORS, build_metrics
+from stages.train.monitors import MONITORS, best_epoch, build_metrics
 from stages.train.optimizers import build_optimizer
 
 
@@ -56,7 +56,7 @@ class StopOnOverfit(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
+def build_callbacks(train: Train, baseline=None) -> list[keras.callbacks.Callback]:
     """The callbacks that act at the end of an epoch, in this order.
 
     Averaged weights are swapped in first, for the validation and until the next epoch begins,
@@ -69,7 +69,11 @@ def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     callbacks.append(
         keras.callbacks.EarlyStopping(
-            monitor, mode=mode, patience=train.patience, restore_best_weights=True
+            monitor,
+            mode=mode,
+            patience=train.patience,
+            restore_best_weights=True,
+            baseline=baseline,
         )
     )
     if train.stop_on_overfit:
@@ -91,6 +95,7 @@ def fit(
     factors: dict[int, float] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     live: LiveLog | None = None,
+    start_counts: bool = False,
 ) -> list[dict]:
     """Fits a model; it ends with the weights of the epoch that is best by `train.monitor`.
 
@@ -116,6 +121,14 @@ def fit(
         loss=build_loss(train),
         metrics=build_metrics(train.monitor),
     )
+    first, baseline = [], None
+    if start_counts:
+        values = model.evaluate(batches, verbose=0, return_dict=True)
+        of_val = model.evaluate(val_batches, verbose=0, return_dict=True)
+        values |= {f"val_{name}": value for name, value in of_val.items()}
+        first = [{"epoch": 0, "learning_rate": 0.0} | {k: float(v) for k, v in values.items()}]
+        baseline = first[0][train.monitor]
+        start = model.get_weights()
     with cli.progress(None, "training", train.epochs, unit="epoch") as bar:
         recorder = Recorder(bar, live)
         model.fit(
@@ -123,8 +136,11 @@ def fit(
             validation_data=val_batches,
             epochs=train.epochs,
             # The recorder first, so that it sees the rate that the epoch was made with.
-            callbacks=[recorder, *build_callbacks(train), *callbacks],
+            callbacks=[recorder, *build_callbacks(train, baseline), *callbacks],
             shuffle=False,  # the batches shuffle samples; this would shuffle whole batches
             verbose=0,
         )
-    return recorder.rows
+    rows = first + recorder.rows
+    if start_counts and best_epoch(rows, train.monitor)["epoch"] == 0:
+        model.set_weights(start)
+    return rows

@@ -7,7 +7,7 @@ import numpy as np
 
 from common.schema import Head, Model, Train
 from networks.forward import inference
-from networks.heads import normalised, pooled_vectors, set_moments, start_linear
+from networks.heads import pooled_vectors, set_moments, start_linear, through_norm
 from networks.maps import caches_maps, read_moments, read_pooled
 from stages.train.data import TrainingData
 from stages.train.linear_model import (
@@ -49,54 +49,63 @@ def begins_as_mean(attention: str, head: Head) -> bool:
     return attention == "pool" or head.pooling == "avg"
 
 
+def fit_baseline(data: TrainingData, seed: int) -> tuple[LinearModel, LinearScores]:
+    """Fits the linear model on the plain means of the cached maps, and scores it on val.
+
+    Args:
+        data: train and val, with their maps.
+        seed: of the cross-validation.
+    """
+    train, val = (read_pooled(data.maps_file(name), data.splits[name]) for name in ("train", "val"))
+    model = fit_to(train, data, seed)
+    label = data.splits["val"].label
+    log_p = model.log_probabilities(val[:, 0])
+    accuracy = float((log_p.argmax(axis=1) == label).mean())
+    loss = -float(log_p[np.arange(len(label)), label].mean())
+    return model, LinearScores(accuracy, loss, model.l2)
+
+
 def start_head(
-    head: keras.Model, settings: Model, maps: dict[str, np.ndarray], data: TrainingData, seed: int
-) -> LinearScores:
+    head: keras.Model,
+    settings: Model,
+    baseline: LinearModel,
+    maps: np.ndarray,
+    data: TrainingData,
+    seed: int,
+) -> None:
     """Gives a head its norm's moments and, if so asked, the weights of the linear model.
 
     Args:
         head: from `heads.build_head`, not trained yet.
         settings: the section model of params.yaml.
-        maps: of each split, as `data.read_split_maps` opens them.
+        baseline: of `fit_baseline`. A head that begins with other vectors than the mean, such as
+            the maximum, gets a linear model of its own.
+        maps: of train, as `data.read_split_maps` opens them.
         data: to which they belong.
         seed: of the cross-validation.
-
-    Returns:
-        The linear model's scores; it is fitted whatever the head begins as, since a head that
-        ends below it has not been worth its training.
     """
     linear = settings.head.start == "linear"
     if linear or settings.head.norm == "standardise":
         mean, deviation = read_moments(data.features)
         set_moments(head, mean, without_dead_channels(deviation))
-    if linear and not begins_as_mean(settings.attention, settings.head):
-        vectors = {name: _vectors_of_head(head, of_split) for name, of_split in maps.items()}
+    if not linear:
+        return
+    standardised = settings.head.norm == "standardise"
+    if begins_as_mean(settings.attention, settings.head):
+        model, (kernel, bias) = baseline, through_norm(head, baseline.kernel, baseline.bias)
     else:
-        pooled = {
-            name: read_pooled(data.maps_file(name), split) for name, split in data.splits.items()
-        }
-        vectors = {name: normalised(head, of_split) for name, of_split in pooled.items()}
-    model = fit_to(vectors["train"], data, seed)
-    if linear:
-        start_linear(head, model.kernel, model.bias, _penalty(settings.head, model))
-    return scores_on_val(model, vectors["val"][:, 0], data)
+        model = fit_to(_vectors_of_head(head, maps), data, seed)
+        kernel, bias = model.kernel, model.bias
+    of_fit = model.l2 / 2 if settings.head.l2 == "auto" and standardised else None
+    start_linear(head, kernel, bias, of_fit)
 
 
 def fit_to(vectors: np.ndarray, data: TrainingData, seed: int) -> LinearModel:
     """Fits the linear model to vectors of train, float (n, views, channels)."""
     train = data.splits["train"]
     weights = row_weights(data.sampling["train"], train.label)
-    return fit_linear_model(
-        vectors, train.label, train.group, weights, len(train.class_names), seed
-    )
-
-
-def scores_on_val(model: LinearModel, vectors: np.ndarray, data: TrainingData) -> LinearScores:
-    """Scores of the model on val, of which these are the plain vectors, float (n, channels)."""
-    label = data.splits["val"].label
-    log_p = model.log_probabilities(vectors)
-    accuracy = float((log_p.argmax(axis=1) == label).mean())
-    return LinearScores(accuracy, -float(log_p[np.arange(len(label)), label].mean()), model.l2)
+    n_classes = len(train.class_names)
+    return fit_linear_model(vectors, train.label, train.group, weights, n_classes, seed)
 
 
 def below_linear(best: dict, linear: LinearScores, train: Train) -> bool:
@@ -124,11 +133,6 @@ def below_linear_warning(best: dict, linear: LinearScores) -> str:
         f"{linear.val_accuracy:.4f} and {linear.val_loss:.4f}. With model.head.start: linear, "
         "it begins as that regression"
     )
-
-
-def _penalty(head: Head, model: LinearModel) -> float | None:
-    """Of the class layer's kernel; None leaves it as `build_head` has set it."""
-    return model.l2 / 2 if head.l2 == "auto" and head.norm == "standardise" else None
 
 
 def _vectors_of_head(head: keras.Model, maps: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from networks.augment import build_augmenter, build_mixer
 from networks.maps import pretrained
 from stages.train.data import TrainingData, head_batches, read_split_maps
 from stages.train.fitting import fit
-from stages.train.linear_start import LinearScores, start_head
+from stages.train.linear_start import LinearScores, fit_baseline, start_head
 from stages.train.live import LiveLog
 from stages.train.pixel_batches import pixel_batches
 from stages.train.pooled_head import pooled_maps, sees_positions, twin_on_pooled
@@ -89,7 +89,8 @@ def train_head(
         StageError: the maps do not fit the data or the head.
     """
     maps = read_split_maps(data, head.input_shape[1:])
-    linear = start_head(head, model, maps, data, seed)
+    baseline, scores = fit_baseline(data, seed)
+    start_head(head, model, baseline, maps["train"], data, seed)
     student = head
     if not sees_positions(model.attention, model.head):
         maps = pooled_maps(data)
@@ -105,7 +106,7 @@ def train_head(
         start_counts=start_counts,
     )
     head.set_weights(student.get_weights())
-    return rows, linear
+    return rows, scores
 
 
 def augmented_network(
