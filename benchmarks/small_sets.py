@@ -1,7 +1,7 @@
 """The head against logistic regression, on random subsets of sets whose maps are extracted.
 
-    python -m benchmarks.small_sets FOLDER ... [--images 5 10 20 50] [--draws 20] [-S NAME=VALUE ...]
-        [--results FILE]
+    python -m benchmarks.small_sets FOLDER ... [--images 5 10 20 50] [--draws 20]
+        [-S NAME=VALUE ...] [--results FILE]
 
 Each FOLDER is a project in which `dvc repro extract` has run. Of its train, `--images` of each
 class are drawn, and for the choice of the epoch as many of its val as the shares of the splits

@@ -11,12 +11,13 @@ from scipy.special import log_softmax
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
+from common.errors import StageError
 from common.tables.sampling import Sampling
 from networks.forward import traced
 
 # From strong to weak, so that each solution is a near start for the next; half a power of ten is
 # finer than the cross-validation can tell apart.
-PATH = tuple(10.0**exponent for exponent in np.arange(2.0, -5.1, -0.5))
+PATH = tuple(10.0 ** (half / 2) for half in range(4, -11, -1))
 FOLDS = 5
 WORSE = 3  # strengths in a row without a better loss, after which weaker ones are not tried
 MAX_VECTORS = 50_000  # more are drawn from by seed: 260 MB at 1,280 channels
@@ -76,6 +77,9 @@ def fit_linear_model(
         weights: float (n,), of each image's loss, adding up to 1; 0 leaves it out.
         n_classes: at least 2.
         seed: of the folds, and of the images drawn where there are more than MAX_VECTORS.
+
+    Raises:
+        StageError: vectors that are not finite.
     """
     rows = np.flatnonzero(weights)
     limit = max(1, MAX_VECTORS // vectors.shape[1])
@@ -83,6 +87,11 @@ def fit_linear_model(
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     vectors = np.asarray(vectors[rows], np.float32)
     label, group, weights = label[rows], group[rows], weights[rows]
+    if not np.isfinite(vectors).all():
+        raise StageError(
+            "Expected pooled maps that are finite. Received: NaN or infinity in them. Rebuild them "
+            "with `dvc repro -f -s extract`, or choose another model.weights."
+        )
     mean, deviation = standardisation(vectors.reshape(-1, vectors.shape[-1]))
     examples = (vectors - mean) / deviation
     held_out = _folds(label, group, seed)

@@ -13,7 +13,7 @@ from stages.train.fitting import fit
 from stages.train.linear_start import LinearScores, fit_baseline, start_head
 from stages.train.live import LiveLog
 from stages.train.pixel_batches import pixel_batches
-from stages.train.pooled_head import pooled_maps, sees_positions, twin_on_pooled
+from stages.train.pooled_head import student_of
 from stages.train.tuning import TunedNetwork, tune
 
 WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
@@ -91,21 +91,17 @@ def train_head(
     maps = read_split_maps(data, head.input_shape[1:])
     baseline, scores = fit_baseline(data, seed)
     start_head(head, model, baseline, maps["train"], data, seed)
-    student = head
-    if not sees_positions(model.attention, model.head):
-        maps = pooled_maps(data)
-        student = twin_on_pooled(head, len(data.splits["train"].class_names), model)
-    batches = head_batches(maps, data, settings.batch_size, oversampling, seed)
-    start_counts = model.head.start == "linear"
+    student = student_of(head, model, maps, data)
+    batches = head_batches(student.maps, data, settings.batch_size, oversampling, seed)
     rows = fit(
-        student,
+        student.head,
         settings,
         batches["train"],
         batches["val"],
         live=live,
-        start_counts=start_counts,
+        start_counts=model.head.start == "linear",
     )
-    head.set_weights(student.get_weights())
+    head.set_weights(student.head.get_weights())
     return rows, scores
 
 

@@ -4,6 +4,8 @@ A map of one position, the mean, then stands for the whole map: reading and comp
 as many times as the map has positions.
 """
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 
@@ -11,6 +13,35 @@ from common.schema import Head, Model
 from networks.heads import build_head
 from networks.maps import read_pooled
 from stages.train.data import TrainingData
+
+
+class Student(NamedTuple):
+    """A head that is trained, and the maps that it is trained on.
+
+    Attributes:
+        head: the one that was built, or its twin on pooled maps, with weights of its own.
+        maps: of each split, (n, views, height, width, channels), as the head takes them.
+    """
+
+    head: keras.Model
+    maps: dict[str, np.ndarray]
+
+
+def student_of(
+    head: keras.Model, model: Model, maps: dict[str, np.ndarray], data: TrainingData
+) -> Student:
+    """The head and its maps, or its twin on pooled maps where that makes no difference.
+
+    Args:
+        head: from `heads.build_head`, started.
+        model: the section of params.yaml.
+        maps: of each split, as `data.read_split_maps` opens them.
+        data: to which they belong.
+    """
+    if sees_positions(model.attention, model.head):
+        return Student(head, maps)
+    n_classes = len(data.splits["train"].class_names)
+    return Student(twin_on_pooled(head, n_classes, model), pooled_maps(data))
 
 
 def sees_positions(attention: str, head: Head) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
+from common.errors import StageError
 from common.tables.sampling import Sampling
 from stages.train import linear_model
 from stages.train.linear_model import (
@@ -161,3 +162,10 @@ def test_log_probabilities_by_hand():
     model = linear_model.LinearModel(np.eye(2, dtype=np.float32), np.array([0, 1.0]), 1.0)
     expected = log_softmax([[1.0, 3.0]], axis=1)
     np.testing.assert_allclose(model.log_probabilities(np.array([[1, 2]])), expected)
+
+
+def test_vectors_that_are_not_finite_are_refused():
+    vectors, label = classes()
+    vectors[3, 1, 2] = np.nan
+    with pytest.raises(StageError, match=r"finite\. Received: NaN .*repro -f -s extract"):
+        fit(vectors, label)
