@@ -22,6 +22,7 @@ FOLDS = 5
 WORSE = 3  # strengths in a row without a better loss, after which weaker ones are not tried
 MAX_VECTORS = 50_000  # more are drawn from by seed: 260 MB at 1,280 channels
 TOLERANCE = 1e-6  # of the loss between two steps, relative; float32 holds little more
+ROUGH = 1e-3  # the same in cross-validation, which chose the same strengths with 1e-6
 DEAD = 1e-2  # deviations below this share of the typical one count as it
 RANK = 1e-7  # variance of a direction over the largest, below which float32 has only noise
 
@@ -93,14 +94,11 @@ def fit_linear_model(
             "with `dvc repro -f -s extract`, or choose another model.weights."
         )
     mean, deviation = standardisation(vectors.reshape(-1, vectors.shape[-1]))
-    examples = (vectors - mean) / deviation
+    examples = _Examples((vectors - mean) / deviation, label, weights, n_classes)
     held_out = _folds(label, group, seed)
-    l2 = PATH[len(PATH) // 2]
-    if held_out is not None:
-        l2 = _choose_l2(examples, label, weights, held_out, n_classes)
-    problem = _Problem(examples, label, weights[None], n_classes)
-    for strength in PATH[: PATH.index(l2) + 1]:
-        problem.solve(strength)
+    l2 = PATH[len(PATH) // 2] if held_out is None else _choose_l2(examples, weights, held_out)
+    problem = _Problem(examples, weights[None])
+    problem.solve(l2)
     kernel = problem.kernels[0] / deviation[:, None]
     bias = problem.biases[0] - mean @ kernel
     return LinearModel(kernel.astype(np.float32), bias.astype(np.float32), l2)
@@ -140,25 +138,39 @@ def _folds(label: np.ndarray, group: np.ndarray, seed: int) -> np.ndarray | None
     return held_out if len(held_out) else None
 
 
-def _choose_l2(
-    examples: np.ndarray,
-    label: np.ndarray,
-    weights: np.ndarray,
-    held_out: np.ndarray,
-    n_classes: int,
-) -> float:
+def _choose_l2(examples: "_Examples", weights: np.ndarray, held_out: np.ndarray) -> float:
     """The strength of PATH with the lowest mean cross-entropy on what the folds hold out."""
     kept = np.where(held_out, 0.0, weights)
-    problem = _Problem(examples, label, kept / kept.sum(axis=1, keepdims=True), n_classes)
+    problem = _Problem(examples, kept / kept.sum(axis=1, keepdims=True))
+    rows = np.arange(len(weights))
     losses: list[float] = []
     for strength in PATH:
-        problem.solve(strength)
-        scores = np.einsum("nd,fdk->fnk", examples[:, 0], problem.kernels) + problem.biases[:, None]
-        of_label = log_softmax(scores.astype(np.float64), axis=2)[:, np.arange(len(label)), label]
+        problem.solve(strength, ROUGH)
+        of_label = log_softmax(problem.plain_scores(), axis=2)[:, rows, examples.label]
         losses.append(-float(of_label[held_out].mean()))
         if len(losses) - 1 - int(np.argmin(losses)) >= WORSE:
             break
     return PATH[int(np.argmin(losses))]
+
+
+class _Examples:
+    """Standardised vectors along their principal axes, and their classes."""
+
+    def __init__(self, vectors: np.ndarray, label: np.ndarray, weights: np.ndarray, n_classes: int):
+        """Args:
+        vectors: float32 (n, views, channels).
+        label: int (n,).
+        weights: float (n,), adding up to 1.
+        n_classes: at least 2.
+        """
+        n, self.views, channels = vectors.shape
+        self.label, self.n_classes = label, n_classes
+        flat = vectors.reshape(n * self.views, channels)
+        per_view = np.repeat(weights / self.views, self.views).astype(np.float32)
+        self.axes, self.variances = principal_axes(flat, per_view)
+        self.along_axes = tf.constant(flat @ self.axes)
+        one_hot = np.eye(n_classes, dtype=np.float32)[np.repeat(label, self.views)]
+        self.targets = tf.constant(one_hot)
 
 
 class _Problem:
@@ -171,42 +183,40 @@ class _Problem:
     steps where plain L-BFGS takes hundreds. The products are one for all problems.
     """
 
-    def __init__(
-        self, examples: np.ndarray, label: np.ndarray, weights: np.ndarray, n_classes: int
-    ):
+    def __init__(self, examples: _Examples, weights: np.ndarray):
         """Args:
-        examples: float32 (n, views, channels), standardised.
-        label: int (n,).
-        weights: float (problems, n), each row adding up to 1.
-        n_classes: at least 2.
+        examples: of all problems.
+        weights: float (problems, n), of each image, each row adding up to 1.
         """
-        n, views, channels = examples.shape
-        self.n_classes, self.n_problems = n_classes, len(weights)
-        flat = examples.reshape(n * views, channels)
+        self.examples, self.n_problems = examples, len(weights)
+        views = examples.views
         per_view = np.repeat(weights / views, views, axis=1).astype(np.float32)
-        self._axes, self._variances = principal_axes(flat, per_view.mean(axis=0))
-        self._examples = tf.constant(flat @ self._axes)
-        self._targets = tf.constant(np.eye(n_classes, dtype=np.float32)[np.repeat(label, views)])
         self._weights = tf.constant(per_view.T)
         self._gradients = traced(self._loss_and_gradients)
-        self._width = self.n_problems * n_classes
-        self._coefficients = np.zeros((len(self._variances), self._width), np.float32)
+        self._width = self.n_problems * examples.n_classes
+        self._coefficients = np.zeros((len(examples.variances), self._width), np.float32)
         self._bias = np.zeros(self._width, np.float32)
 
     @property
     def kernels(self) -> np.ndarray:
         """float32 (problems, channels, n_classes), for the examples as they were given."""
-        kernels = (self._axes @ self._coefficients).reshape(-1, self.n_problems, self.n_classes)
-        return kernels.transpose(1, 0, 2)
+        kernels = self.examples.axes @ self._coefficients
+        return kernels.reshape(-1, self.n_problems, self.examples.n_classes).transpose(1, 0, 2)
 
     @property
     def biases(self) -> np.ndarray:
         """float32 (problems, n_classes)."""
-        return self._bias.reshape(self.n_problems, self.n_classes)
+        return self._bias.reshape(self.n_problems, self.examples.n_classes)
 
-    def solve(self, l2: float) -> None:
+    def plain_scores(self) -> np.ndarray:
+        """Scores of the plain views: float64 (problems, n, n_classes)."""
+        plain = self.examples.along_axes.numpy()[:: self.examples.views]
+        scores = (plain @ self._coefficients + self._bias).astype(np.float64)
+        return scores.reshape(len(plain), self.n_problems, -1).transpose(1, 0, 2)
+
+    def solve(self, l2: float, tolerance: float = TOLERANCE) -> None:
         """Moves on from the solution so far to that with this strength."""
-        scale = (1 / np.sqrt(0.5 * self._variances + l2)).astype(np.float32)[:, None]
+        scale = (1 / np.sqrt(0.5 * self.examples.variances + l2)).astype(np.float32)[:, None]
         size = self._coefficients.size
 
         def objective(unknowns: np.ndarray) -> tuple[float, np.ndarray]:
@@ -219,7 +229,7 @@ class _Problem:
             return float(loss) + penalty, gradient
 
         start = np.concatenate([(self._coefficients / scale).ravel(), self._bias]).astype(float)
-        options = {"maxiter": 500, "ftol": TOLERANCE, "gtol": 1e-5}
+        options = {"maxiter": 500, "ftol": tolerance, "gtol": 1e-5}
         minimum = minimize(
             objective, start.astype(float), jac=True, method="L-BFGS-B", options=options
         )
@@ -229,13 +239,14 @@ class _Problem:
 
     def _loss_and_gradients(self, coefficients, bias):
         """The sum of the problems' losses without penalties, and its two gradients."""
-        shape = (-1, self.n_problems, self.n_classes)
-        scores = tf.reshape(self._examples @ coefficients + bias, shape)
+        examples, targets = self.examples.along_axes, self.examples.targets
+        shape = (-1, self.n_problems, self.examples.n_classes)
+        scores = tf.reshape(examples @ coefficients + bias, shape)
         log_p = tf.nn.log_softmax(scores)
-        targets, weights = self._targets[:, None, :], self._weights[:, :, None]
+        targets, weights = targets[:, None, :], self._weights[:, :, None]
         loss = -tf.reduce_sum(log_p * targets * weights)
         residuals = tf.reshape((tf.exp(log_p) - targets) * weights, (-1, self._width))
-        slopes = tf.matmul(self._examples, residuals, transpose_a=True)
+        slopes = tf.matmul(examples, residuals, transpose_a=True)
         return loss, slopes, tf.reduce_sum(residuals, axis=0)
 
 

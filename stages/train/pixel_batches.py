@@ -72,10 +72,9 @@ class PixelBatches(keras.utils.PyDataset):
         self.images, self.sampling = images, sampling
         self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
         self.batch_size, self.seed = batch_size, seed
-        self.epoch = -1  # Keras begins the first epoch too
         self.order = np.arange(len(sampling.rows))
         self._decoded: Iterator[np.ndarray] = iter(())
-        self._next = 0
+        self.begin_epoch(0)
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -88,10 +87,19 @@ class PixelBatches(keras.utils.PyDataset):
         rows, _, weights = (column[self._chosen(index)] for column in self.sampling)
         return next(self._decoded), self.one_hot[rows], weights
 
-    def on_epoch_begin(self) -> None:
-        """Moves on to the next order. Not `on_epoch_end`: Keras calls that before the first too."""
-        self.epoch += 1
-        order = np.random.default_rng([self.seed, self.epoch])
+    @property
+    def steps_at_once(self) -> int:
+        """Steps that `fit` makes in one call of TensorFlow, as of `MapBatches`."""
+        return 1
+
+    @property
+    def dataset(self) -> "PixelBatches":
+        """What Keras takes, as of `MapBatches`."""
+        return self
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Chooses the order of an epoch, counted from 0."""
+        order = np.random.default_rng([self.seed, epoch])
         self.order = order.permutation(len(self.order))
         self._next = -1  # what was decoded ahead belongs to the order before
 

@@ -9,9 +9,10 @@ from networks.blocks import blocks_of, networks_of
 from stages.train.fitting import fit
 from stages.train.live import LiveLog
 from stages.train.monitors import best_epoch
+from stages.train.steps import Trained
 
 
-class TunedNetwork(keras.Model):
+class TunedNetwork(Trained):
     """Backbone and head while they are tuned; the saved model is made of these two alone."""
 
     def __init__(self, backbone: keras.Model, head: keras.Model, augmenter=None, mixer=None):
@@ -30,9 +31,8 @@ class TunedNetwork(keras.Model):
         """Pixels `(batch, height, width, 3)`, RGB, [0, 255], to probabilities."""
         return self.head(self.backbone(pixels, training=training), training=training)
 
-    def train_step(self, data):
-        """Augments and mixes on the device of the step, then trains as Keras does."""
-        pixels, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    def prepared(self, pixels, labels, weights):
+        """Augments and mixes, on the device of the step."""
         pixels = tf.cast(pixels, tf.float32)
         if self.augmenter is not None:
             pixels = self.augmenter(pixels, training=True)
@@ -41,7 +41,7 @@ class TunedNetwork(keras.Model):
             columns = tf.concat([labels, weights[:, None]], axis=1)
             pixels, columns = self.mixer(pixels, columns)
             labels, weights = columns[:, :-1], columns[:, -1]
-        return super().train_step((pixels, labels, weights))
+        return pixels, labels, weights
 
 
 def depth_factors(backbone: keras.Model, decay: float) -> dict[int, float]:
@@ -98,6 +98,7 @@ def tune(
 
 def join_histories(warmup: list[dict], tuning: list[dict]) -> list[dict]:
     """The rows of both phases, epochs counted on, each with its `phase`."""
+    before = warmup[-1]["epoch"] if warmup else 0
     return [{**row, "phase": "warm-up"} for row in warmup] + [
-        {**row, "epoch": len(warmup) + row["epoch"], "phase": "tuning"} for row in tuning
+        {**row, "epoch": before + row["epoch"], "phase": "tuning"} for row in tuning
     ]
