@@ -63,3 +63,10 @@ def sampling_of(rows, times, weights=None):
     """A sampling table; all weights are 1 where none are given."""
     ones = np.ones(len(rows), np.float32)
     return Sampling(np.array(rows), np.array(times), ones if weights is None else weights)
+
+
+def drawn(batches, epoch=0):
+    """Maps, one-hot labels and weights of a whole epoch, in its order."""
+    batches.begin_epoch(epoch)
+    parts = [[column.numpy() for column in batch] for batch in batches.dataset]
+    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]

@@ -35,8 +35,8 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
     rows = [*range(N), 3, 3]
     batches = batches_of(dataset, tmp_path, rows, np.arange(len(rows), dtype=np.float32))
     orders = []
-    for _ in range(3):
-        batches.on_epoch_begin()
+    for epoch in range(3):
+        batches.begin_epoch(epoch)
         assert len(batches) == 4
         pixels, labels, weights = (
             np.concatenate(arrays) for arrays in zip(*(batches[i] for i in range(4)), strict=True)
@@ -50,13 +50,11 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
         orders.append(value.tolist())
     assert orders[0] != orders[1] != orders[2]
     again = batches_of(dataset, tmp_path, rows)
-    again.on_epoch_begin()
     assert np.concatenate([again[i][0] for i in range(4)])[:, 0, 0, 0].tolist() == orders[0]
 
 
 def test_batches_asked_for_out_of_order_or_twice_are_the_same(dataset, tmp_path):
     batches = batches_of(dataset, tmp_path)
-    batches.on_epoch_begin()
     straight = [batches[i][0] for i in range(3)]
     for index in (2, 0, 0, 1, 1):
         np.testing.assert_array_equal(batches[index][0], straight[index])
@@ -74,7 +72,9 @@ def test_what_keras_feeds_is_every_image_once_an_epoch(dataset, tmp_path):
     outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs))
     model = Spy(inputs, outputs)
     model.compile("sgd", "categorical_crossentropy", run_eagerly=True)
-    model.fit(batches_of(dataset, tmp_path), epochs=3, shuffle=False, verbose=0)
+    batches = batches_of(dataset, tmp_path)
+    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: batches.begin_epoch(e))
+    model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0, callbacks=[begin])
     epochs = [drawn[i * N : (i + 1) * N] for i in range(3)]
     assert len(drawn) == 3 * N
     assert all(sorted(epoch) == list(range(N)) for epoch in epochs)

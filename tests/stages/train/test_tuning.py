@@ -160,7 +160,7 @@ def test_augmentation_and_mixing_act_in_training_alone():
         return pixels[::-1], labels[::-1]
 
     network = TunedNetwork(backbone, head, add_one, swap)
-    network.compile("sgd", "categorical_crossentropy", run_eagerly=True)
+    network.compile("sgd", keras.losses.CategoricalCrossentropy(), run_eagerly=True)
     pixels = np.array([3, 8], np.uint8).reshape(2, 1, 1, 1)
     weights = np.array([1, 5], np.float32)
     network.fit(pixels, np.eye(2, dtype=np.float32), sample_weight=weights, **FIXED)
@@ -202,4 +202,6 @@ def test_histories_are_joined_by_phase_with_epochs_counted_on():
         {"epoch": 2, "loss": 0.4, "phase": "warm-up"},
         {"epoch": 3, "loss": 0.5, "phase": "tuning"},
     ]
+    start = {"epoch": 0, "loss": 0.6}
+    assert [row["epoch"] for row in join_histories([start, *rows], rows)] == [0, 1, 2, 3, 4]
     assert join_histories([], rows[:1]) == [{"epoch": 1, "loss": 0.5, "phase": "tuning"}]
