@@ -265,5 +265,7 @@ class Ensemble(Section):
 
 
 class Compute(Section):
+    engine_cpu: Literal["auto", "openvino", "tensorflow"]
+    precision: Literal["auto", "float32", "bfloat16"]
     threads: Annotated[int, Field(ge=1, le=1024)]
     batch_size: Annotated[int, Field(ge=1)]

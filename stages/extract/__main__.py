@@ -12,12 +12,13 @@ from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.tables.dataset import SPLITS, Dataset
 from common.values import as_list
-from networks.augment import build_augmenter
+from networks.augment import Augmenter
 from networks.backbones.build import build_backbone
+from networks.engine import choose_engine
 from networks.maps import caches_maps
 from networks.runtime import configure
 from stages.extract.advice import EQUAL_MAPS, ineffective_settings, maps_are_equal
-from stages.extract.maps import write_maps
+from stages.extract.maps import frozen_backbone, write_maps
 from stages.extract.summary import metrics_of, summary_of
 
 NO_MAPS_FILE = "no_maps.txt"
@@ -35,20 +36,22 @@ def main(argv: list[str] | None = None) -> None:
     backbone = build_backbone(
         params.model.backbone, image_size, params.model.weights, params.model.layer
     )
-    augmenter = build_augmenter(params.augment, params.seed)
+    augmenter, names = Augmenter(params.augment, params.seed), as_list(params.model.backbone)
+    engine = choose_engine(params.compute, names, "extract")
     shapes = {}
     with atomic_folder(args.features) as folder:
         if caches_maps(params.model.trainable, params.model.weights):
+            network = frozen_backbone(backbone, engine)
             for name, split in splits.items():
                 views = params.augment.views if name == "train" else 1
                 file = folder / f"{name}.npy"
                 batch_size = params.compute.batch_size
-                shapes[name] = write_maps(file, backbone, split, augmenter, views, batch_size)
+                shapes[name] = write_maps(file, network, split, augmenter, views, batch_size)
             if maps_are_equal(folder / "train.npy"):
                 cli.warn("extract", EQUAL_MAPS)
         else:
             (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
-    names, map_shape = as_list(params.model.backbone), backbone.output_shape[1:]
+    map_shape = backbone.output_shape[1:]
     n_images = {name: split.n for name, split in splits.items()}
     metrics = metrics_of(names, backbone.count_params(), map_shape, shapes, n_images)
     write_json(args.metrics, metrics)

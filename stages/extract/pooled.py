@@ -18,19 +18,19 @@ class PooledMaps:
         self._vectors = np.lib.format.open_memmap(path, "w+", np.float32, (n, views, channels))
         self._count, self._sums, self._squares = 0, np.zeros(channels), np.zeros(channels)
 
-    def add(self, start: int, view: int, maps: np.ndarray) -> None:
-        """Takes in the maps of one view of the images from row `start` on.
+    def add(self, start: int, maps: np.ndarray) -> None:
+        """Takes in the maps of the images from row `start` on.
 
         Args:
             start: row of the first.
-            view: number of the view.
-            maps: float16 (m, height, width, channels), as they are written.
+            maps: float16 (m, views, height, width, channels), as they are written.
         """
-        vectors = maps.astype(np.float32).mean(axis=(1, 2))
-        self._vectors[start : start + len(maps), view] = vectors
-        self._count += len(vectors)
-        self._sums += vectors.sum(axis=0, dtype=np.float64)
-        self._squares += np.square(vectors, dtype=np.float64).sum(axis=0)
+        # In float32: the sum over positions of float16 values would be rounded as it grows.
+        vectors = maps.mean(axis=(2, 3), dtype=np.float32)
+        self._vectors[start : start + len(maps)] = vectors
+        self._count += vectors.shape[0] * vectors.shape[1]
+        self._sums += vectors.sum(axis=(0, 1), dtype=np.float64)
+        self._squares += np.square(vectors, dtype=np.float64).sum(axis=(0, 1))
 
     def close(self) -> None:
         """Writes what is still in memory."""

@@ -22,7 +22,7 @@ from stages.train.ineffective import ineffective_settings
 from stages.train.linear_start import below_linear, below_linear_warning, possible_model
 from stages.train.live import live_log
 from stages.train.monitors import best_epoch
-from stages.train.phases import augmented_network, plan_phases, train_head, train_on_pixels
+from stages.train.phases import plan_phases, train_head, train_on_pixels
 from stages.train.saving import save_classifier
 from stages.train.summary import count_parameters, metrics_of, summary_of
 from stages.train.temperature import calibrate
@@ -61,10 +61,16 @@ def main(argv: list[str] | None = None) -> None:
                 phases.head, head, settings, data, params.oversample.method, params.seed, live
             )
         if phases.tuning:
-            network = augmented_network(backbone, head, params.augment, params.seed)
-            scratch = args.model.parent
             history = train_on_pixels(
-                phases.tuning, network, data, scratch, params.seed, history, live
+                phases.tuning,
+                backbone,
+                head,
+                params.augment,
+                data,
+                args.model.parent,
+                params.seed,
+                history,
+                live,
             )
     best = best_epoch(history, params.train.monitor)
     if linear and below_linear(best, linear, params.train):

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import keras
 
 from common.schema import Augment, Model, Train
-from networks.augment import build_augmenter, build_mixer
+from networks.augment import Augmenter
 from networks.maps import pretrained
+from networks.mixing import build_mixer
 from stages.train.data import TrainingData, head_batches, read_split_maps
 from stages.train.fitting import fit
 from stages.train.linear_start import LinearScores, fit_baseline, start_head
@@ -105,24 +106,11 @@ def train_head(
     return rows, scores
 
 
-def augmented_network(
-    backbone: keras.Model, head: keras.Model, augment: Augment, seed: int
-) -> TunedNetwork:
-    """Backbone and head as one network that augments its images itself.
-
-    Args:
-        backbone: from `build_backbone`.
-        head: from `build_head`.
-        augment: the section of params.yaml.
-        seed: of the augmentation.
-    """
-    augmenter, mixer = build_augmenter(augment, seed), build_mixer(augment, seed)
-    return TunedNetwork(backbone, head, augmenter, mixer)
-
-
 def train_on_pixels(
     settings: Train,
-    network: TunedNetwork,
+    backbone: keras.Model,
+    head: keras.Model,
+    augment: Augment,
     data: TrainingData,
     scratch: Path,
     seed: int,
@@ -133,12 +121,18 @@ def train_on_pixels(
 
     Args:
         settings: `Phases.tuning`.
-        network: its layers' `trainable` say what is tuned.
+        backbone: from `build_backbone`; its layers' `trainable` say what is tuned.
+        head: from `build_head`.
+        augment: the section of params.yaml.
         data: train and val.
         scratch: folder on whose disk the images are packed while this runs.
-        seed: of the shuffles.
+        seed: of views, mixtures and shuffles.
         history: rows of the head's warm-up; empty where there was none.
         live: gets each epoch's row as it ends.
     """
-    batches = pixel_batches(data.splits, data.sampling, settings.batch_size, seed, scratch)
+    network = TunedNetwork(backbone, head, build_mixer(augment, seed))
+    augmenter = Augmenter(augment, seed)
+    batches = pixel_batches(
+        data.splits, data.sampling, settings.batch_size, seed, scratch, augmenter
+    )
     return tune(network, settings, batches["train"], batches["val"], history, live)

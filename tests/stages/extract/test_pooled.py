@@ -11,8 +11,7 @@ def test_means_over_positions_and_their_moments(tmp_path):
     maps[:, :, 0, 0, 1] = 8  # and 0 at the other position
     pooled = PooledMaps(tmp_path / "pooled.npy", 3, 2, 2)
     for start, stop in ((0, 2), (2, 3)):
-        for view in range(2):
-            pooled.add(start, view, maps[start:stop, view])
+        pooled.add(start, maps[start:stop])
     pooled.close()
     vectors = np.load(tmp_path / "pooled.npy")
     assert vectors.dtype == np.float32
