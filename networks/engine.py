@@ -23,7 +23,6 @@ import tensorflow as tf
 
 from common import cli
 from common.errors import StageError
-from common.schema import Compute
 from networks.forward import bfloat16_convolutions, constants
 
 OPENVINO, TENSORFLOW = "openvino", "tensorflow"
@@ -50,22 +49,23 @@ class Engine(NamedTuple):
     precision: str
 
 
-def choose_engine(compute: Compute, backbones: Sequence[str], stage: str) -> Engine:
-    """The engine that the section compute of params.yaml asks for, on this machine.
+def choose_engine(engine_cpu: str, precision: str, backbones: Sequence[str], stage: str) -> Engine:
+    """The engine that params.yaml asks for, on this machine.
 
     `auto` depends on the machine and the networks alone, never on a timing: OpenVINO on x86
     processors with AVX2 but for BETTER_IN_TENSORFLOW, else TensorFlow; TensorFlow where it has a
     GPU. The precision is float32 unless bfloat16 is asked for and the processor computes in it.
 
     Args:
-        compute: the section.
+        engine_cpu: the parameter compute.engine_cpu.
+        precision: the parameter compute.precision.
         backbones: names of the networks.
         stage: which warns where bfloat16 cannot be had.
 
     Raises:
         StageError: OpenVINO is asked for and not installed.
     """
-    name = compute.engine_cpu
+    name, wanted = engine_cpu, precision
     installed = importlib.util.find_spec("openvino") is not None
     if tf.config.list_physical_devices("GPU"):
         name = TENSORFLOW
@@ -78,15 +78,15 @@ def choose_engine(compute: Compute, backbones: Sequence[str], stage: str) -> Eng
             "installed. Install with `make install`, or set compute.engine_cpu to auto."
         )
     precision = FLOAT32
-    if compute.precision == BFLOAT16:
+    if wanted == BFLOAT16:
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         if on_gpu or (installed and "BF16" in _capabilities()):
             precision = BFLOAT16
         else:
             cli.warn(
                 stage,
-                "compute.precision: bfloat16 has no effect on this processor, which does not "
-                "compute in it; results are those of float32",
+                "bfloat16 has no effect on this processor, which does not compute in it; results "
+                "are those of float32",
             )
     return Engine(name, precision)
 
@@ -211,6 +211,25 @@ class FrozenNetwork:
             return outputs
 
         return run
+
+
+def frozen_backbone(backbone: keras.Model, engine: Engine) -> FrozenNetwork:
+    """Uint8 pixels to maps, float32 `(n, height, width, channels)`."""
+
+    def maps_of(pixels):
+        return [backbone(pixels, training=False)]
+
+    return FrozenNetwork(maps_of, backbone.input_shape[1:3], engine, backbone)
+
+
+def frozen_classifier(backbone: keras.Model, head: keras.Model, engine: Engine) -> FrozenNetwork:
+    """Uint8 pixels to maps, as of `frozen_backbone`, and probabilities `(n, n_classes)`."""
+
+    def look(pixels):
+        maps = tf.cast(backbone(pixels, training=False), tf.float32)
+        return [maps, head(maps, training=False)]
+
+    return FrozenNetwork(look, backbone.input_shape[1:3], engine, backbone)
 
 
 def cores() -> int:

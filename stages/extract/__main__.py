@@ -14,11 +14,11 @@ from common.tables.dataset import SPLITS, Dataset
 from common.values import as_list
 from networks.augment import Augmenter
 from networks.backbones.build import build_backbone
-from networks.engine import choose_engine
+from networks.engine import choose_engine, frozen_backbone
 from networks.maps import caches_maps
 from networks.runtime import configure
 from stages.extract.advice import EQUAL_MAPS, ineffective_settings, maps_are_equal
-from stages.extract.maps import frozen_backbone, write_maps
+from stages.extract.maps import write_maps
 from stages.extract.summary import metrics_of, summary_of
 
 NO_MAPS_FILE = "no_maps.txt"
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         params.model.backbone, image_size, params.model.weights, params.model.layer
     )
     augmenter, names = Augmenter(params.augment, params.seed), as_list(params.model.backbone)
-    engine = choose_engine(params.compute, names, "extract")
+    engine = choose_engine(params.compute.engine_cpu, params.compute.precision, names, "extract")
     shapes = {}
     with atomic_folder(args.features) as folder:
         if caches_maps(params.model.trainable, params.model.weights):
@@ -53,9 +53,9 @@ def main(argv: list[str] | None = None) -> None:
             (folder / NO_MAPS_FILE).write_text(NO_MAPS, encoding="utf-8")
     map_shape = backbone.output_shape[1:]
     n_images = {name: split.n for name, split in splits.items()}
-    metrics = metrics_of(names, backbone.count_params(), map_shape, shapes, n_images)
+    metrics = metrics_of(names, backbone.count_params(), map_shape, shapes, n_images, engine)
     write_json(args.metrics, metrics)
-    cli.summary("extract", summary_of(names, map_shape, shapes))
+    cli.summary("extract", summary_of(names, map_shape, shapes, engine))
 
 
 if __name__ == "__main__":

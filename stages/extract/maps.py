@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from common import cli
@@ -13,20 +12,11 @@ from common.files import atomic_file
 from common.images import decode_png
 from common.tables.dataset import Dataset
 from networks.augment import Augmenter
-from networks.engine import Engine, FrozenNetwork
+from networks.engine import FrozenNetwork
 from networks.maps import MOMENTS_FILE, pooled_file
 from stages.extract.pooled import PooledMaps
 
 FLOAT16_MAX = 65504.0
-
-
-def frozen_backbone(backbone: keras.Model, engine: Engine) -> FrozenNetwork:
-    """Uint8 pixels to maps, float32 `(n, height, width, channels)`."""
-
-    def maps_of(pixels):
-        return [backbone(pixels, training=False)]
-
-    return FrozenNetwork(maps_of, backbone.input_shape[1:3], engine, backbone)
 
 
 def write_maps(
@@ -44,7 +34,7 @@ def write_maps(
     Args:
         path: the .npy file, float16 `(n, views, height, width, channels)`, row by row as in
             `dataset`; written as a stream.
-        network: from `frozen_backbone`.
+        network: from `engine.frozen_backbone`.
         dataset: the split.
         augmenter: makes views 1 and up; view 0 is the image as it is.
         views: at least 1.
