@@ -58,7 +58,7 @@ REGISTRIES = {
 WITHOUT = {
     *("clean.near_duplicates", "clean.conflicts", "split.resize", "model.trainable"),
     *("model.head.start", "model.head.activation", "model.head.l2", "model.head.output"),
-    "train.calibration",
+    *("train.calibration", "compute.engine_cpu", "compute.precision"),
 }
 
 

@@ -104,7 +104,7 @@ def _curves(network, pixels, maps, label) -> dict[str, np.ndarray]:
         np.where((step_of < step)[..., None], after, before)
         for before, after, step_of, step in jobs
     ]
-    answers = network(np.stack(mixed))[0][:, label]
+    answers = network(np.stack(mixed))[1][:, label]
     whole, deleted, blurred = answers[:3].astype(np.float64)
     inner = answers[3:].astype(np.float64).reshape(len(maps), 2, len(steps))
     return {

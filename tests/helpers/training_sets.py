@@ -70,3 +70,8 @@ def drawn(batches, epoch=0):
     batches.begin_epoch(epoch)
     parts = [[column.numpy() for column in batch] for batch in batches.dataset]
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+
+def probabilities_of(head, maps):
+    """Probabilities of every row's plain view, float32 (n, n_classes)."""
+    return head(maps[:, 0].astype(np.float32), training=False).numpy()

@@ -7,16 +7,22 @@ from sklearn.metrics import f1_score
 from common.errors import StageError
 from networks import heads
 from networks.runtime import configure
-from stages.predict.inference import predict_maps
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.monitors import best_epoch
-from tests.helpers.training_sets import PLAIN, TRAIN, batches_of, sampling_of, separable
+from tests.helpers.training_sets import (
+    PLAIN,
+    TRAIN,
+    batches_of,
+    probabilities_of,
+    sampling_of,
+    separable,
+)
 
 
 def loss_of(head, maps, label):
     """Mean cross-entropy, without penalties."""
-    return -np.log(predict_maps(head, maps, 16)[np.arange(len(label)), label]).mean()
+    return -np.log(probabilities_of(head, maps)[np.arange(len(label)), label]).mean()
 
 
 def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
@@ -108,7 +114,7 @@ def test_the_monitored_metric_decides_which_weights_are_kept(monitor):
     assert best_epoch(history, monitor) is history[first]
     assert len(history) == min(TRAIN.epochs, first + 1 + 4)
     assert ("val_f1_macro" in history[0]) == (monitor == "val_f1_macro")
-    answers = predict_maps(head, maps, 16)
+    answers = probabilities_of(head, maps)
     kept = history[first]
     truth = answers[np.arange(len(label)), label]
     assert -np.log(truth).mean() == pytest.approx(kept["val_loss"], rel=1e-4)
@@ -171,7 +177,7 @@ def test_averaged_weights_are_evaluated_and_kept():
             np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
         for row, average in zip(averaged, averages, strict=False):
             head.set_weights(average)
-            answers = predict_maps(head, maps, 16)[np.arange(n), label]
+            answers = probabilities_of(head, maps)[np.arange(n), label]
             assert row["val_loss"] == pytest.approx(-np.log(answers).mean(), rel=1e-3)
         # The steps themselves go on from the plain weights.
         losses = [row["loss"] for row in history[: len(averaged)]]

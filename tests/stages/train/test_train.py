@@ -13,7 +13,7 @@ from common.tables.history import HISTORY_FIRST_COLUMNS
 from common.tables.sampling import Sampling, write_sampling
 from networks.classifier import load_classifier
 from networks.maps import read_maps
-from stages.predict.inference import predict_maps
+from tests.helpers.training_sets import probabilities_of
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -100,7 +100,7 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
     assert train_metrics["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
     val = Dataset(other.path("dataset/val"))
     maps = read_maps(other.path("features/val.npy"), val)
-    answers = predict_maps(load_classifier(other.path("models/classifier")).head, maps, 16)
+    answers = probabilities_of(load_classifier(other.path("models/classifier")).head, maps)
     p = answers[np.arange(val.n), val.label]
     assert train_metrics["val_loss"] == pytest.approx(((1 - p) ** 2 * -np.log(p)).mean(), rel=1e-3)
     expected = f1_score(val.label, answers.argmax(axis=1), average="macro")
