@@ -1,5 +1,6 @@
 """Settings of a plain head and of its training, and small sets of maps to train on."""
 
+import keras
 import numpy as np
 
 from common.schema import Head, Train
@@ -68,7 +69,10 @@ def sampling_of(rows, times, weights=None):
 def drawn(batches, epoch=0):
     """Maps, one-hot labels and weights of a whole epoch, in its order."""
     batches.begin_epoch(epoch)
-    parts = [[column.numpy() for column in batch] for batch in batches.dataset]
+    steps = range(len(batches))
+    from_file = isinstance(batches.dataset, keras.utils.PyDataset)
+    read = map(batches.dataset.__getitem__, steps) if from_file else batches.dataset
+    parts = [[np.asarray(column) for column in batch] for batch in read]
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
