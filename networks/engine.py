@@ -1,7 +1,7 @@
 """Engines that compute networks whose weights stay as they are, and the rule that chooses one.
 
 OpenVINO is 1.5 to 3 times as fast as Keras's `predict` on processors, image by image on as many
-streams as there are cores, so that neither batches nor cores change a byte. It has been silently
+threads as there are cores, so that neither batches nor cores change a byte. It has been silently
 wrong (openvino#28824, #19983): its outputs are compared with TensorFlow's before any is used, and
 with themselves at the end.
 """
@@ -13,6 +13,7 @@ import platform
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -193,21 +194,29 @@ class FrozenNetwork:
         compiled = openvino.Core().compile_model(model, "CPU", settings)
         # By name: their order is OpenVINO's.
         ports = [compiled.output(f"output_{index}:0") for index in range(self._n_outputs)]
-        queue, alone = openvino.AsyncInferQueue(compiled, cores()), threading.Lock()
-
-        def keep(request, place):
-            row, outputs = place
-            for port, output in zip(ports, outputs, strict=True):
-                output[row] = request.get_tensor(port).data[0]
-
-        queue.set_callback(keep)
+        # Threads of Python's own wait for them: OpenVINO's queue calls back in threads of its own,
+        # where Python may collect an older queue, whose end then waits for the very thread.
+        requests, alone = (
+            [compiled.create_infer_request() for _ in range(cores())],
+            threading.Lock(),
+        )
 
         def run(pixels):
             outputs = [np.empty((len(pixels), *port.shape[1:]), np.float32) for port in ports]
+            rows = iter(range(len(pixels)))
+
+            def infer(request):
+                for row in rows:
+                    request.infer({0: pixels[row : row + 1]})
+                    for port, output in zip(ports, outputs, strict=True):
+                        output[row] = request.get_tensor(port).data[0]
+
             with alone:
-                for row in range(len(pixels)):
-                    queue.start_async({0: pixels[row : row + 1]}, (row, outputs))
-                queue.wait_all()
+                if len(pixels) == 1:
+                    infer(requests[0])
+                else:
+                    with ThreadPoolExecutor(len(requests)) as pool:
+                        list(pool.map(infer, requests))
             return outputs
 
         return run
