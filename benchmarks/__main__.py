@@ -18,6 +18,8 @@ from benchmarks import augment_speed, epoch_floor, extract_speed, linear_speed, 
 from benchmarks.timing import Row, processor
 from common import cli
 from common.files import read_json, write_json
+from common.params import read_params
+from networks.runtime import configure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -73,6 +75,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", choices=BENCHMARKS, default=list(BENCHMARKS))
     parser.add_argument("--images", type=Path, nargs="*", default=[])
     args = parser.parse_args(argv)
+    params = read_params(Path("params.yaml"))
+    configure(params.seed, params.compute.threads)
     jobs = {name: BENCHMARKS[name] for name in args.only}
     jobs |= {
         f"path {file.stem}": lambda file=file: whole_path.measure(file) for file in args.images

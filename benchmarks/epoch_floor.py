@@ -11,7 +11,6 @@ from common.params import read_params
 from common.schema import Train
 from common.tables.sampling import Sampling
 from networks.heads import build_head
-from networks.runtime import configure
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 
@@ -27,11 +26,13 @@ class Clock(keras.callbacks.Callback):
         super().__init__()
         self.ends: list[float] = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the clock before the first epoch."""
         if not self.ends:
             self.ends.append(float(tf.timestamp()))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Takes the time."""
         self.ends.append(float(tf.timestamp()))
 
     @property
@@ -73,7 +74,6 @@ def epoch_seconds(maps: np.ndarray, attention: str, settings: Train) -> float:
 def measure(rounds: int = 3) -> list[Row]:
     """Rows of the table."""
     params = read_params(Path("params.yaml"))
-    configure(params.seed, params.compute.threads)
     settings = params.train.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})
     rng = np.random.default_rng(0)
     maps = rng.random((IMAGES, VIEWS, SIDE, SIDE, CHANNELS), np.float32).astype(np.float16)

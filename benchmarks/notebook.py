@@ -18,6 +18,7 @@ from networks.backbones.build import build_backbone
 
 
 def main(folder: str, side: int) -> None:
+    """Trains, tests and prints."""
     keras.utils.set_random_seed(1)
     options = {"image_size": (side, side), "batch_size": 32, "label_mode": "categorical"}
     train, val, test = (
