@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Pictures for the whole path of `make bench`.
 IMAGES :=
 
-.PHONY: help install repro recipe recipes search compare serve bench test lint lock clean-venv
+.PHONY: help install repro recipe recipes search compare serve bench profile test lint lock clean-venv
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -43,6 +43,10 @@ serve: install  ## the trained model as a web page and over HTTP; HOST=127.0.0.1
 
 bench: install  ## benchmarks of speed, each against its rival; IMAGES="photos.zip" for the whole path
 	@python -m benchmarks --images $(IMAGES)
+
+STAGE := train
+profile: install  ## a flame graph of a stage: STAGE=train
+	@python -m benchmarks.profile $(STAGE)
 
 test: install  ## the tests and the linter
 	@echo "==> ruff"
