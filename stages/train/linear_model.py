@@ -268,6 +268,8 @@ def principal_axes(examples: np.ndarray, weights: np.ndarray) -> tuple[np.ndarra
         moments = rooted @ rooted.T if few else rooted.T @ rooted
         variances, vectors = scipy.linalg.eigh(moments.astype(np.float64), driver="evd")
     kept = variances > RANK * max(variances[-1], np.finfo(np.float32).tiny)
+    if not kept.any():  # all examples are the same; TensorFlow ends at a product without terms
+        return np.eye(rooted.shape[1], 1, dtype=np.float32), np.zeros(1)
     variances, axes = variances[kept], vectors[:, kept]
     if few:
         axes = rooted.T @ (axes / np.sqrt(variances))

@@ -164,6 +164,17 @@ def test_log_probabilities_by_hand():
     np.testing.assert_allclose(model.log_probabilities(np.array([[1, 2]])), expected)
 
 
+@pytest.mark.parametrize(("n", "channels"), [(12, 4), (4, 12)])
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_vectors_that_are_all_the_same_give_the_shares_of_the_classes(n, channels, value):
+    """As a network of random weights may make them."""
+    label = np.arange(n) % 4 // 3  # three quarters of class 0
+    vectors = np.full((n, 2, channels), value, np.float32)
+    model = fit(vectors, label, n_classes=2)
+    probabilities = np.exp(model.log_probabilities(vectors[:, 0]))
+    np.testing.assert_allclose(probabilities, [[0.75, 0.25]] * n, atol=1e-3)
+
+
 def test_vectors_that_are_not_finite_are_refused():
     vectors, label = classes()
     vectors[3, 1, 2] = np.nan
