@@ -10,6 +10,7 @@ from benchmarks.timing import Row, by_turns
 from common.params import read_params
 from common.schema import Train
 from common.tables.sampling import Sampling
+from networks.forward import traced
 from networks.heads import build_head
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
@@ -52,7 +53,7 @@ def product_rate() -> float:
     """Multiplications and additions per second of a product as large as a batch's."""
     left = tf.random.normal((32 * SIDE * SIDE, CHANNELS))
     right = tf.random.normal((CHANNELS, 2 * POOL_WIDTH))
-    product = tf.function(lambda: tf.reduce_sum(left @ right))
+    product = traced(lambda: tf.reduce_sum(left @ right))
     times = by_turns({"product": lambda: product().numpy()}, 9)
     return 2 * left.shape[0] * left.shape[1] * right.shape[1] / times["product"]
 
