@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 # Stages are started as `python -m stages.NAME`: that python must be the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro recipe recipes search compare serve test lint lock clean-venv
+# Pictures for the whole path of `make bench`.
+IMAGES :=
+
+.PHONY: help install repro recipe recipes search compare serve bench profile test lint lock clean-venv
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -37,6 +40,13 @@ HOST := 127.0.0.1
 PORT := 8000
 serve: install  ## the trained model as a web page and over HTTP; HOST=127.0.0.1 PORT=8000
 	@python -m app.serve --host $(HOST) --port $(PORT) $(FLAGS)
+
+bench: install  ## benchmarks of speed, each against its rival; IMAGES="photos.zip" for the whole path
+	@python -m benchmarks --images $(IMAGES)
+
+STAGE := train
+profile: install  ## a flame graph of a stage: STAGE=train
+	@python -m benchmarks.profile $(STAGE)
 
 test: install  ## the tests and the linter
 	@echo "==> ruff"

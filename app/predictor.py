@@ -23,7 +23,7 @@ from common.files import read_json
 from common.images import ImageError, Prepared, prepare, resize, to_rgb
 from networks.cam import head_activations, heat_map
 from networks.classifier import CARD_FILE, load_classifier
-from networks.forward import compute_in_bfloat16, constant_inference
+from networks.engine import BFLOAT16, FLOAT32, choose_engine, frozen_classifier
 
 MODEL_FOLDER = "classifier"
 SURE = 0.99  # with bfloat16, the least probability that is not computed again in float32
@@ -100,12 +100,11 @@ class Predictor:
         self.calibrated = self.card.get("temperature", 1) != 1  # old cards have no temperature
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
         self._activations = head_activations(classifier.head)
-        self._exact = constant_inference(classifier.backbone, classifier.head)
-        self._fast = None
-        if precision == "bfloat16":
-            rounded = load_classifier(folder)
-            compute_in_bfloat16(rounded.backbone)
-            self._fast = constant_inference(rounded.backbone, rounded.head)
+        engine = choose_engine("auto", precision, classifier.backbone_names, "predictor")
+        parts = (classifier.backbone, classifier.head)
+        self._exact = frozen_classifier(*parts, engine._replace(precision=FLOAT32))
+        self._fast = frozen_classifier(*parts, engine) if engine.precision == BFLOAT16 else None
+        self._exact.compare(example_images(self.image_size))
 
     def prepare(self, image: Source) -> Prepared:
         """Decodes and resizes an image.
@@ -199,7 +198,7 @@ class Predictor:
             unsure = np.flatnonzero(probabilities.max(axis=1) < SURE)
             if len(unsure):
                 maps[unsure], probabilities[unsure] = self._exact(pixels[unsure])
-        return maps, probabilities
+        return maps, probabilities.astype(np.float64)
 
     def _heats(
         self, maps: np.ndarray, probabilities: np.ndarray, with_heat: np.ndarray
@@ -211,6 +210,12 @@ class Predictor:
             for row, heat in zip(rows, heat_map(HEAT_METHOD, views), strict=True):
                 heats[row] = heat
         return heats
+
+
+def example_images(size: tuple[int, int]) -> np.ndarray:
+    """Soft random colours, to check an engine with: uint8 (2, height, width, 3)."""
+    grid = np.random.default_rng(0).integers(0, 256, (2, 5, 5, 3), np.uint8)
+    return np.stack([np.asarray(resize(Image.fromarray(cells), size, "stretch")) for cells in grid])
 
 
 def _as_image(image: Image.Image | np.ndarray) -> Image.Image:

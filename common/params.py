@@ -37,6 +37,9 @@ RENAMED = {
     "gradcam.faithfulness_pictures": "faithfulness_images",
 }
 
+# Values that stood for others in earlier releases, by the parameter's dotted name.
+FORMER_VALUES = {"model.head.norm": {True: "batch", False: "none"}}
+
 
 class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -121,14 +124,17 @@ def check_params(content: Any, source: str) -> Params:
         StageError: as `read_params`.
     """
     try:
-        return Params.model_validate(with_current_names(content))
+        return Params.model_validate(in_current_terms(content))
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _described(error.errors()))
         raise StageError(f"{source} has parameters that cannot be used:\n{lines}") from None
 
 
-def with_current_names(content: Any) -> Any:
-    """The content with RENAMED parameters under their new names, where these are not set."""
+def in_current_terms(content: Any) -> Any:
+    """The content with RENAMED parameters and FORMER_VALUES as they are called today.
+
+    A parameter that stands under both names keeps the value of the new one.
+    """
     if not isinstance(content, dict):
         return content
     content = dict(content)
@@ -137,7 +143,19 @@ def with_current_names(content: Any) -> Any:
         values = content.get(section)
         if isinstance(values, dict) and old in values and new not in values:
             content[section] = {new if key == old else key: v for key, v in values.items()}
+    for path, values in FORMER_VALUES.items():
+        content = _replaced(content, path.split("."), values)
     return content
+
+
+def _replaced(content: Any, path: list[str], values: dict[bool, str]) -> Any:
+    """The content with the value at a path replaced, where it is one of `values`."""
+    if not path:
+        # 1 and 0 are keys of it too, and are no booleans.
+        return values[content] if isinstance(content, bool) else content
+    if not isinstance(content, dict) or path[0] not in content:
+        return content
+    return content | {path[0]: _replaced(content[path[0]], path[1:], values)}
 
 
 def _described(items: list[dict[str, Any]]) -> list[str]:

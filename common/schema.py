@@ -112,13 +112,14 @@ class Augment(Section):
 
 
 class Head(Section):
+    start: Literal["linear", "random"]
     noise: Annotated[float, Field(ge=0)]
-    norm: bool
+    norm: Literal["standardise", "batch", "none"]
     pooling: Literal["avg", "max", "avgmax", "gem"]
     dropout: Fraction
     units: Annotated[int, Field(ge=0)]
     activation: Literal["relu", "gelu", "tanh", "silu"]
-    l2: Annotated[float, Field(ge=0)]
+    l2: Annotated[float, Field(ge=0)] | Literal["auto"]
     output: Literal["auto", "sigmoid", "softmax"]
 
 
@@ -264,5 +265,7 @@ class Ensemble(Section):
 
 
 class Compute(Section):
+    engine_cpu: Literal["auto", "openvino", "tensorflow"]
+    precision: Literal["auto", "float32", "bfloat16"]
     threads: Annotated[int, Field(ge=1, le=1024)]
     batch_size: Annotated[int, Field(ge=1)]

@@ -4,6 +4,12 @@ Each block takes maps `(batch, height, width, channels)`. All but `pool` return 
 shape; `pool` returns vectors `(batch, channels)`. No custom layer classes: a saved model opens
 with plain Keras. Weights that can be read back have a layer: `attention_weights` for positions
 (spatial, cbam, gam, pool, mha), `channel_weights` for channels (se, cbam, gam).
+
+With `identity` a block begins as if it were not there (`pool`: as the mean over positions), and
+its gradients lead away from that: what scores, gates or adds has a kernel of zeros, gates are
+doubled, since the sigmoid of zero is a half, and self-attention normalises what it reads instead
+of its sum with the maps (Xiong et al. 2020, "On layer normalization in the transformer
+architecture", figure 1b).
 """
 
 from collections.abc import Callable
@@ -20,21 +26,38 @@ HEADS = 4
 KEY_WIDTH = 64  # per head
 
 
-def none(maps: keras.KerasTensor) -> keras.KerasTensor:
+def none(maps: keras.KerasTensor, identity: bool = False) -> keras.KerasTensor:
     """The maps as they are."""
     return maps
 
 
-def se(maps: keras.KerasTensor) -> keras.KerasTensor:
+def _initial(identity: bool) -> str:
+    """The initializer of the kernel that makes weights or residues of hidden values."""
+    return "zeros" if identity else "glorot_uniform"
+
+
+def _gated(
+    maps: keras.KerasTensor, weights: keras.KerasTensor, name: str, identity: bool
+) -> keras.KerasTensor:
+    """Maps times weights in (0, 1), or with `identity` times twice the weights."""
+    gated = layers.Multiply(name=name)([maps, weights])
+    return layers.Rescaling(2.0, name=f"{name}_doubled")(gated) if identity else gated
+
+
+def se(maps: keras.KerasTensor, identity: bool = False) -> keras.KerasTensor:
     """Squeeze-and-excitation: one weight in (0, 1) per channel (Hu et al. 2018, eq. 2-4)."""
     channels = maps.shape[-1]
     squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="se_squeeze")(maps)
     hidden = layers.Dense(max(8, channels // REDUCTION), "relu", name="se_reduce")(squeezed)
-    weights = layers.Dense(channels, "sigmoid", name="channel_weights")(hidden)
-    return layers.Multiply(name="se_scale")([maps, weights])
+    weights = layers.Dense(
+        channels, "sigmoid", kernel_initializer=_initial(identity), name="channel_weights"
+    )(hidden)
+    return _gated(maps, weights, "se_scale", identity)
 
 
-def spatial(maps: keras.KerasTensor, prefix: str = "spatial") -> keras.KerasTensor:
+def spatial(
+    maps: keras.KerasTensor, identity: bool = False, prefix: str = "spatial"
+) -> keras.KerasTensor:
     """One weight in (0, 1) per position: the spatial half of CBAM alone (Woo et al. 2018, eq. 3).
 
     M(F) = sigmoid(conv7x7([mean over channels; maximum over channels])).
@@ -43,25 +66,31 @@ def spatial(maps: keras.KerasTensor, prefix: str = "spatial") -> keras.KerasTens
         [ops.mean(maps, axis=-1, keepdims=True), ops.max(maps, axis=-1, keepdims=True)]
     )
     weights = layers.Conv2D(
-        1, WINDOW, padding="same", activation="sigmoid", use_bias=False, name="attention_weights"
+        1,
+        WINDOW,
+        padding="same",
+        activation="sigmoid",
+        use_bias=False,
+        kernel_initializer=_initial(identity),
+        name="attention_weights",
     )(planes)
-    return layers.Multiply(name=f"{prefix}_positions")([maps, weights])
+    return _gated(maps, weights, f"{prefix}_positions", identity)
 
 
-def cbam(maps: keras.KerasTensor) -> keras.KerasTensor:
+def cbam(maps: keras.KerasTensor, identity: bool = False) -> keras.KerasTensor:
     """Channel, then spatial attention (Woo et al. 2018, "CBAM", eq. 1-3)."""
     channels = maps.shape[-1]
     reduce = layers.Dense(max(8, channels // REDUCTION), "relu", name="cbam_reduce")
-    expand = layers.Dense(channels, name="cbam_expand")
+    expand = layers.Dense(channels, kernel_initializer=_initial(identity), name="cbam_expand")
     average = layers.GlobalAveragePooling2D(keepdims=True, name="cbam_average")(maps)
     largest = layers.GlobalMaxPooling2D(keepdims=True, name="cbam_largest")(maps)
     both = layers.Add(name="cbam_add")([expand(reduce(average)), expand(reduce(largest))])
     weights = layers.Activation("sigmoid", name="channel_weights")(both)
-    maps = layers.Multiply(name="cbam_channels")([maps, weights])
-    return spatial(maps, "cbam")
+    maps = _gated(maps, weights, "cbam_channels", identity)
+    return spatial(maps, identity, "cbam")
 
 
-def gam(maps: keras.KerasTensor) -> keras.KerasTensor:
+def gam(maps: keras.KerasTensor, identity: bool = False) -> keras.KerasTensor:
     """Channel, then spatial attention without any pooling: a weight per position and channel.
 
     Liu et al. 2021, "Global attention mechanism", eq. 1 and 2: F2 = Mc(F1) * F1 and
@@ -72,16 +101,23 @@ def gam(maps: keras.KerasTensor) -> keras.KerasTensor:
     channels = maps.shape[-1]
     width = max(8, channels // GAM_REDUCTION)
     hidden = layers.Dense(width, "relu", name="gam_reduce")(maps)
-    gates = layers.Dense(channels, "sigmoid", name="channel_weights")(hidden)
-    maps = layers.Multiply(name="gam_channels")([maps, gates])
+    gates = layers.Dense(
+        channels, "sigmoid", kernel_initializer=_initial(identity), name="channel_weights"
+    )(hidden)
+    maps = _gated(maps, gates, "gam_channels", identity)
     hidden = layers.Conv2D(width, WINDOW, padding="same", activation="relu", name="gam_look")(maps)
     weights = layers.Conv2D(
-        channels, WINDOW, padding="same", activation="sigmoid", name="attention_weights"
+        channels,
+        WINDOW,
+        padding="same",
+        activation="sigmoid",
+        kernel_initializer=_initial(identity),
+        name="attention_weights",
     )(hidden)
-    return layers.Multiply(name="gam_positions")([maps, weights])
+    return _gated(maps, weights, "gam_positions", identity)
 
 
-def pool(maps: keras.KerasTensor) -> keras.KerasTensor:
+def pool(maps: keras.KerasTensor, identity: bool = False) -> keras.KerasTensor:
     """Gated attention pooling: positions are averaged with learned weights.
 
     Ilse et al. 2018, "Attention-based deep multiple instance learning", eq. 7 and 9; the
@@ -91,15 +127,15 @@ def pool(maps: keras.KerasTensor) -> keras.KerasTensor:
     positions = layers.Reshape((height * width, channels), name="pool_positions")(maps)
     content = layers.Dense(POOL_WIDTH, "tanh", name="pool_content")(positions)
     gate = layers.Dense(POOL_WIDTH, "sigmoid", name="pool_gate")(positions)
-    scores = layers.Dense(1, use_bias=False, name="pool_scores")(
-        layers.Multiply(name="pool_gated")([content, gate])
-    )
+    scores = layers.Dense(
+        1, use_bias=False, kernel_initializer=_initial(identity), name="pool_scores"
+    )(layers.Multiply(name="pool_gated")([content, gate]))
     weights = layers.Softmax(axis=1, name="attention_weights")(scores)  # (batch, positions, 1)
     pooled = layers.Dot(axes=1, name="pool_sum")([weights, positions])  # (batch, 1, channels)
     return layers.Reshape((channels,), name="pool_vector")(pooled)
 
 
-def mha(maps: keras.KerasTensor) -> keras.KerasTensor:
+def mha(maps: keras.KerasTensor, identity: bool = False) -> keras.KerasTensor:
     """Multi-head self-attention between positions, with a residual and layer normalisation.
 
     Vaswani et al. 2017, "Attention is all you need", sections 3.2.2 and 3.1; no position codes,
@@ -107,16 +143,20 @@ def mha(maps: keras.KerasTensor) -> keras.KerasTensor:
     """
     height, width, channels = maps.shape[1:]
     tokens = layers.Reshape((height * width, channels), name="mha_tokens")(maps)
-    attended = layers.MultiHeadAttention(HEADS, KEY_WIDTH, dropout=0.1, name="attention_weights")(
-        tokens, tokens
-    )
-    summed = layers.Add(name="mha_residual")([tokens, attended])
-    tokens = layers.LayerNormalization(epsilon=1e-6, name="mha_norm")(summed)
+    attention = layers.MultiHeadAttention(HEADS, KEY_WIDTH, dropout=0.1, name="attention_weights")
+    norm = layers.LayerNormalization(epsilon=1e-6, name="mha_norm")
+    add = layers.Add(name="mha_residual")
+    if identity:
+        read = norm(tokens)
+        tokens = add([tokens, attention(read, read)])
+        attention.output_dense.kernel.assign(ops.zeros_like(attention.output_dense.kernel))
+    else:
+        tokens = norm(add([tokens, attention(tokens, tokens)]))
     return layers.Reshape((height, width, channels), name="mha_maps")(tokens)
 
 
 # The choices of model.attention.
-ATTENTIONS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+ATTENTIONS: dict[str, Callable[[keras.KerasTensor, bool], keras.KerasTensor]] = {
     "none": none,
     "se": se,
     "spatial": spatial,

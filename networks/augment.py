@@ -1,114 +1,48 @@
-"""Augmentation of training images by Keras layers; by ours where Keras has none or errs.
+"""Augmentation of training images: one resampling and one change of colours for each view.
 
-Checked on Keras 3.15.1, eagerly and inside tf.function: each layer draws anew for every image of
-a batch, and repeats for a seed.
+A view is drawn from the seed, the image and the number of the view alone, so that it is the same
+in whatever batch, order or thread it is made. By OpenCV on decoded uint8 images, which resamples
+on one core twice as fast as TensorFlow's projective transform on two, and without rounding errors
+that grow with every step (benchmarks/augment_speed.py).
 """
 
-from collections.abc import Callable
+import hashlib
+from typing import NamedTuple
 
-import keras
-from keras import layers, ops
+import cv2
+import numpy as np
 
 from common.schema import Augment
 
-# What erasing paints: the mean of ImageNet in R, G, B, as in the paper (Zhong et al. 2020).
-PAINT = (125.0, 122.0, 114.0)
+# What erasing paints: the mean of ImageNet in R, G, B, as in the paper (Zhong et al. 2020, "Random
+# erasing data augmentation", algorithm 1), of which the shares and ratios below are, too.
+PAINT = (125, 122, 114)
+ERASED_AREA = (0.02, 0.4)  # of the image's
+ERASED_RATIO = (0.3, 1 / 0.3)  # of height to width
+TRIES = 100  # to find a rectangle that fits into the image; the paper has no limit
+GEOMETRY = {"flip", "rotation", "shift", "zoom", "shear", "crop"}
 
-Mixer = Callable[[keras.KerasTensor, keras.KerasTensor], tuple]
-
-
-class RandomResizedCrop(layers.Layer):
-    """Cuts a window out of each image and enlarges it to the image's size.
-
-    Height and width of the window are drawn for themselves, from `1 - most` to 1 of the image's,
-    then its place. Keras's own RandomCrop has one size, and one place for the whole batch. The
-    corners of the window are centres of pixels, so that nothing outside of it is ever read.
-    """
-
-    def __init__(self, most: float, seed: int, **kwargs):
-        """Args:
-        most: largest fraction of height and of width that is left out, 0 to below 1.
-        seed: of the generator.
-        **kwargs: of Layer.
-        """
-        super().__init__(**kwargs)
-        self.most = most
-        self.generator = keras.random.SeedGenerator(seed)
-
-    def call(self, pixels, training=False):
-        """Float pixels `(batch, height, width, channels)`, of any range, in and out."""
-        if not training or not self.most:
-            return pixels
-        count, (height, width) = ops.shape(pixels)[0], pixels.shape[1:3]
-        left_out = keras.random.uniform((count, 2), 0.0, self.most, seed=self.generator)
-        place = keras.random.uniform((count, 2), seed=self.generator)
-        zero = ops.zeros((count,), pixels.dtype)
-        rows = (1 - left_out[:, 0], place[:, 0] * left_out[:, 0] * (height - 1))
-        columns = (1 - left_out[:, 1], place[:, 1] * left_out[:, 1] * (width - 1))
-        # Where the pixel (x, y) comes from: (a x + b y + c, d x + e y + f), in this order.
-        return ops.image.affine_transform(
-            pixels,
-            ops.stack([columns[0], zero, columns[1], zero, rows[0], rows[1], zero, zero], axis=1),
-            interpolation="bilinear",
-            fill_mode="nearest",
-        )
+cv2.setNumThreads(1)  # images are spread over threads, not their rows
 
 
-class _Colours(layers.Layer):
-    """A Keras layer that takes pixels in [0, 1], for pixels in [0, 255].
+class Draw(NamedTuple):
+    """The random numbers of a view, each from 0 to below 1; every view draws all of them."""
 
-    Outside of training it is not called: these layers draw numbers even then.
-    """
-
-    def __init__(self, step: layers.Layer):
-        super().__init__()
-        self.step = step
-
-    def build(self, shape):
-        self.step.build(shape)
-
-    def call(self, pixels, training=False):
-        return self.step(pixels / 255.0, training=True) * 255.0 if training else pixels
-
-
-class CutMix:
-    """Pastes a part of another image of the batch into each one, and mixes labels by its area.
-
-    Yun et al. 2019, "CutMix", eq. 1 and 2: the part covers 1 - share of the image, share drawn
-    from Beta(alpha, alpha); its middle is anywhere, and what falls outside is cut off. The labels
-    take the area that is then left, counted in pixels. Keras's CutMix draws another alpha below
-    the given one each time, refuses alpha above 1, never cuts parts off, and takes the area before
-    rounding to pixels.
-    """
-
-    def __init__(self, alpha: float, seed: int):
-        """Args:
-        alpha: of the Beta distribution, above 0.
-        seed: of the generator.
-        """
-        self.alpha = alpha
-        self.generator = keras.random.SeedGenerator(seed)
-
-    def __call__(self, pixels, one_hot):
-        """Float pixels `(batch, height, width, 3)`, labels `(batch, n_classes)`, in and out."""
-        count, (height, width) = ops.shape(pixels)[0], pixels.shape[1:3]
-        share = keras.random.beta((count,), self.alpha, self.alpha, seed=self.generator)
-        middle = keras.random.uniform((count, 2), seed=self.generator)
-        partner = keras.random.shuffle(ops.arange(count), seed=self.generator)
-        side = ops.sqrt(1 - share)
-        covered = ops.logical_and(
-            _within(height, middle[:, 0], side)[:, :, None],
-            _within(width, middle[:, 1], side)[:, None, :],
-        )
-        area = ops.mean(ops.cast(covered, one_hot.dtype), axis=(1, 2))[:, None]
-        mixed = ops.where(covered[..., None], ops.take(pixels, partner, axis=0), pixels)
-        return mixed, (1 - area) * one_hot + area * ops.take(one_hot, partner, axis=0)
-
-
-def _within(length: int, middle, side):
-    """Which of `length` pixels lie within `side / 2` of `middle`, fractions: `(batch, length)`."""
-    places = (ops.arange(length, dtype="float32") + 0.5) / length
-    return ops.abs(places[None, :] - middle[:, None]) < side[:, None] / 2
+    flip: float
+    rotation: float
+    shift_x: float
+    shift_y: float
+    zoom: float
+    shear: float
+    crop_height: float
+    crop_width: float
+    crop_top: float
+    crop_left: float
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    erasing: float
 
 
 def chosen_steps(augment: Augment) -> list[str]:
@@ -117,91 +51,151 @@ def chosen_steps(augment: Augment) -> list[str]:
     return [name for name, value in augment.model_dump().items() if value and name not in others]
 
 
-def build_augmenter(augment: Augment, seed: int) -> keras.Sequential:
-    """Builds the random transformations that `augment` asks for, one image at a time.
+class Augmenter:
+    """Makes the views that the section augment of params.yaml asks for."""
+
+    def __init__(self, augment: Augment, seed: int):
+        """Args:
+        augment: the section.
+        seed: of all views.
+        """
+        self.augment, self.seed, self._steps = augment, seed, set(chosen_steps(augment))
+
+    def view(self, image: np.ndarray, image_id: str, number: int) -> np.ndarray:
+        """A view of an image: uint8 (height, width, 3), RGB, in and out.
+
+        What turns or shifts into it from outside is a mirror image of its edge.
+
+        Args:
+            image: the image.
+            image_id: its name, from which the view is drawn.
+            number: of the view; 0 is the image as it is.
+        """
+        if number == 0 or not self._steps:
+            return image
+        digest = hashlib.sha256(f"{self.seed}/{image_id}/{number}".encode()).digest()
+        generator = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+        draw = Draw(*generator.random(len(Draw._fields)))
+        if self._steps & GEOMETRY:
+            image = resampled(image, source_of(self.augment, draw, image.shape[:2]))
+        if self._steps & {"brightness", "contrast"}:
+            image = brightened(
+                image,
+                255 * self.augment.brightness * _signed(draw.brightness),
+                1 + self.augment.contrast * _signed(draw.contrast),
+            )
+        if self._steps & {"saturation", "hue"}:
+            image = coloured(
+                image,
+                1 + self.augment.saturation * _signed(draw.saturation),
+                self.augment.hue * _signed(draw.hue),
+            )
+        if draw.erasing < self.augment.erasing:
+            image = erased(image, generator)
+        return image
+
+
+def source_of(augment: Augment, draw: Draw, size: tuple[int, int]) -> np.ndarray:
+    """Where each pixel of a view comes from, as one affine map.
+
+    The view is the image flipped, then turned, shifted, zoomed and sheared about its middle, then
+    cut to a window whose corners are centres of pixels.
 
     Args:
         augment: the section of params.yaml.
-        seed: each layer's generator starts from it.
+        draw: of the view.
+        size: (height, width) in px.
 
     Returns:
-        A model: float32 pixels `(batch, height, width, 3)`, RGB, [0, 255], in and out. It acts
-        only when called with training=True. What turns or shifts into the image from outside
-        is a mirror image of its edge.
+        float64 (2, 3): the pixel (x, y) comes from the matrix times (x, y, 1).
     """
-    steps = []
-    if augment.flip:
-        steps.append(layers.RandomFlip("horizontal", seed=seed))
-    if augment.rotation:
-        steps.append(layers.RandomRotation(augment.rotation, seed=seed + 1))
-    if augment.shift:
-        steps.append(layers.RandomTranslation(augment.shift, augment.shift, seed=seed + 2))
-    if augment.zoom:
-        steps.append(layers.RandomZoom((-augment.zoom, augment.zoom), seed=seed + 3))
-    if augment.shear:
-        steps.append(layers.RandomShear(x_factor=augment.shear, seed=seed + 4))
-    if augment.crop:
-        steps.append(RandomResizedCrop(augment.crop, seed=seed + 7))
-    if augment.brightness:
-        steps.append(
-            layers.RandomBrightness(augment.brightness, value_range=(0, 255), seed=seed + 5)
-        )
-    if augment.contrast:
-        steps.append(layers.RandomContrast(augment.contrast, value_range=(0, 255), seed=seed + 6))
-    if augment.saturation:
-        # Keras multiplies by f / (1 - f) and takes f. Its value_range cuts the saturation, which
-        # is a fraction whatever the pixels are: up to 255, vivid colours come out at -500.
-        factors = tuple(times / (1 + times) for times in _around_one(augment.saturation))
-        steps.append(_Colours(layers.RandomSaturation(factors, (0, 1), seed=seed + 8)))
-    if augment.hue:
-        # A factor of 1 is half a circle either way.
-        steps.append(_Colours(layers.RandomHue(2 * augment.hue, (0, 1), seed=seed + 9)))
-    if augment.erasing:
-        # One number would be the largest of chances, drawn anew for each image: half of it on
-        # average. The default paint is normal noise whose lower half is cut off to black.
-        chance = (augment.erasing, augment.erasing)
-        steps.append(layers.RandomErasing(chance, fill_value=PAINT, seed=seed + 10))
-    return keras.Sequential(steps or [layers.Identity()], name="augment")
+    height, width = size
+    angle = 2 * np.pi * augment.rotation * _signed(draw.rotation)
+    scale = 1 + augment.zoom * _signed(draw.zoom)
+    moves = [
+        np.diag([-1.0 if augment.flip and draw.flip < 0.5 else 1.0, 1, 1]),
+        np.array(
+            [
+                [np.cos(angle), -np.sin(angle), 0],
+                [np.sin(angle), np.cos(angle), 0],
+                [0, 0, 1],
+            ]
+        ),
+        _affine(
+            x=augment.shift * width * _signed(draw.shift_x),
+            y=augment.shift * height * _signed(draw.shift_y),
+        ),
+        np.diag([scale, scale, 1]),
+        np.array([[1, augment.shear * _signed(draw.shear), 0], [0, 1, 0], [0, 0, 1]]),
+    ]
+    left_out = augment.crop * np.array([draw.crop_width, draw.crop_height])
+    corner = left_out * [draw.crop_left * (width - 1), draw.crop_top * (height - 1)]
+    window = np.diag([*(1 - left_out), 1])
+    window[:2, 2] = corner
+    middle = {"x": (width - 1) / 2, "y": (height - 1) / 2}
+    centred = _affine(**{axis: -value for axis, value in middle.items()})
+    return np.linalg.multi_dot([_affine(**middle), *moves, centred, window])[:2]
 
 
-def _around_one(change: float) -> tuple[float, float]:
-    return 1 - change, 1 + change
+def resampled(image: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """The image whose pixels come from where `source_of` says, by bilinear interpolation."""
+    return cv2.warpAffine(
+        image,
+        source,
+        (image.shape[1], image.shape[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
 
 
-def build_mixer(augment: Augment, seed: int) -> Mixer | None:
-    """Builds what blends the images of a batch, and their labels, with each other.
+def brightened(image: np.ndarray, added: float, times: float) -> np.ndarray:
+    """The image with each channel's distances from its mean multiplied, and levels added."""
+    means = np.array(cv2.mean(image)[:3])
+    levels = (np.arange(256)[:, None] - means) * times + means + added
+    table = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+    return cv2.LUT(image, table.reshape(1, 256, 3))
+
+
+def coloured(image: np.ndarray, times: float, turn: float) -> np.ndarray:
+    """The image with its saturation multiplied, up to full, and its hue turned.
+
+    Both as in HSV (Smith 1978, "Color gamut transform pairs"), whose value, the brightest channel,
+    stays as it is.
 
     Args:
-        augment: the section of params.yaml; mixup (Zhang et al. 2018, "mixup", eq. 1, from Keras)
-            and cutmix are the alphas of shares drawn from Beta(alpha, alpha) for each image.
-        seed: the generators start beyond those of `build_augmenter`, which may have the same.
-
-    Returns:
-        None where both are 0. Else a function, eager or inside tf.function: float32 pixels
-        `(batch, height, width, 3)`, [0, 255], and float32 labels `(batch, n_classes)`, one-hot,
-        in and out. Where both are set, each batch takes one of the two by a fair coin.
+        image: uint8 (height, width, 3), RGB.
+        times: 0 or more, 1 for no change.
+        turn: fraction of a full circle.
     """
-    mixes = []
-    if augment.mixup:
-        mixes.append(_mixup(augment.mixup, seed + 11))
-    if augment.cutmix:
-        mixes.append(CutMix(augment.cutmix, seed + 12))
-    if len(mixes) < 2:
-        return mixes[0] if mixes else None
-    coin = keras.random.SeedGenerator(seed + 13)
-
-    def either(pixels, one_hot):
-        first = keras.random.uniform((), seed=coin) < 0.5
-        return ops.cond(first, *(lambda mix=mix: mix(pixels, one_hot) for mix in mixes))
-
-    return either
+    hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + 360 * turn) % 360
+    hsv[..., 1] = np.minimum(hsv[..., 1] * times, 1)
+    return np.rint(255 * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)).astype(np.uint8)
 
 
-def _mixup(alpha: float, seed: int) -> Mixer:
-    blend = layers.MixUp(alpha, seed=seed)
+def erased(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The image with a rectangle painted over."""
+    height, width = image.shape[:2]
+    for _ in range(TRIES):
+        area = generator.uniform(*ERASED_AREA) * height * width
+        ratio = generator.uniform(*ERASED_RATIO)
+        rows, columns = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
+        if 0 < rows < height and 0 < columns < width:
+            top, left = (
+                generator.integers(height - rows + 1),
+                generator.integers(width - columns + 1),
+            )
+            image = image.copy()
+            image[top : top + rows, left : left + columns] = PAINT
+            break
+    return image
 
-    def mix(pixels, one_hot):
-        mixed = blend({"images": pixels, "labels": one_hot}, training=True)
-        return mixed["images"], mixed["labels"]
 
-    return mix
+def _signed(draw: float) -> float:
+    """From -1 to below 1."""
+    return 2 * draw - 1
+
+
+def _affine(x: float, y: float) -> np.ndarray:
+    """A shift as a matrix of (x, y, 1)."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])

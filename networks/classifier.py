@@ -7,6 +7,7 @@ import keras
 
 from common.errors import StageError
 from common.files import read_json, sha256_of
+from common.values import as_list
 
 MODEL_FILE = "classifier.keras"
 CARD_FILE = "classifier.json"
@@ -26,6 +27,7 @@ class Classifier:
         resize: how images were brought to that size: stretch, crop or pad.
         max_pixels: limit on the images' width x height.
         frozen: whether the backbone is as it was when the maps were cached.
+        backbone_names: of its networks, as in model.backbone.
     """
 
     model: keras.Model
@@ -36,6 +38,7 @@ class Classifier:
     resize: str
     max_pixels: int
     frozen: bool
+    backbone_names: list[str]
 
 
 def compose(backbone: keras.Model, head: keras.Model) -> keras.Model:
@@ -83,4 +86,6 @@ def load_classifier(folder: Path) -> Classifier:
         card["resize"],
         card["max_pixels"],
         card["frozen"],
+        # Without, a card that somebody wrote by hand: no rule about networks applies to it.
+        as_list(card.get("params", {}).get("model", {}).get("backbone", "")),
     )

@@ -1,4 +1,4 @@
-"""Maps of a frozen backbone, as the stage extract keeps them."""
+"""Maps of a frozen backbone, as the stage extract keeps them, and their means over positions."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,9 @@ import numpy as np
 from common.errors import StageError
 from common.tables.dataset import Dataset
 from common.values import as_list
+
+# Mean and deviation of each channel of the pooled maps of train, all views: float32 (2, channels).
+MOMENTS_FILE = "moments.npy"
 
 
 def caches_maps(trainable: str | int, weights: str | list[str]) -> bool:
@@ -30,18 +33,50 @@ def read_maps(path: Path, dataset: Dataset) -> np.ndarray:
     Raises:
         StageError: they do not belong to `dataset`.
     """
-    try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise StageError(f"Expected feature maps in {path}. Received: {error}") from None
-    if array.ndim != 5 or len(array) != dataset.n:
-        raise StageError(
-            f"Expected {path} to hold ({dataset.n}, views, height, width, channels). Received: "
-            f"{array.shape}. Rebuild it with `dvc repro extract`."
-        )
-    return array
+    return _read(path, dataset, "views, height, width, channels")
+
+
+def pooled_file(maps: Path) -> Path:
+    """Where the means over positions of these maps lie: beside the maps' own file."""
+    return maps.with_stem(f"{maps.stem}_pooled")
+
+
+def read_pooled(maps: Path, dataset: Dataset) -> np.ndarray:
+    """The means over positions of maps, memory-mapped: float32 (n, views, channels).
+
+    Args:
+        maps: file of the maps.
+        dataset: the split that they are of.
+
+    Raises:
+        StageError: they do not belong to `dataset`.
+    """
+    return _read(pooled_file(maps), dataset, "views, channels")
+
+
+def read_moments(folder: Path) -> np.ndarray:
+    """Mean and deviation of each channel of the pooled maps of train: float32 (2, channels)."""
+    return _load(folder / MOMENTS_FILE)
 
 
 def cached_maps(maps: np.ndarray) -> Callable[[list[int]], np.ndarray]:
     """A function from rows to the maps of their plain view: float32 (len(rows), h, w, c)."""
     return lambda rows: maps[rows, 0].astype(np.float32)
+
+
+def _read(path: Path, dataset: Dataset, axes: str) -> np.ndarray:
+    """Opens an array whose first axis is the images and whose others are `axes`."""
+    array = _load(path)
+    if array.ndim != 1 + len(axes.split(", ")) or len(array) != dataset.n:
+        raise StageError(
+            f"Expected {path} to hold ({dataset.n}, {axes}). Received: {array.shape}. Rebuild it "
+            "with `dvc repro extract`."
+        )
+    return array
+
+
+def _load(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise StageError(f"Expected feature maps in {path}. Received: {error}") from None

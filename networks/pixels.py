@@ -14,11 +14,12 @@ def fresh_maps(backbone: keras.Model, dataset: Dataset) -> Callable[[list[int]],
 
     def maps_at(rows: list[int]) -> np.ndarray:
         encoded = dataset.png_at(rows)
-        return backbone(decode_batch([encoded[row] for row in rows]), training=False).numpy()
+        pixels = decode_batch([encoded[row] for row in rows]).astype(np.float32)
+        return backbone(pixels, training=False).numpy()
 
     return maps_at
 
 
 def decode_batch(encoded: list[bytes]) -> np.ndarray:
-    """float32 (batch, height, width, 3) of PNG bytes."""
-    return np.stack([decode_png(data) for data in encoded]).astype(np.float32)
+    """uint8 (batch, height, width, 3) of PNG bytes."""
+    return np.stack([decode_png(data) for data in encoded])

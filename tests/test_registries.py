@@ -22,7 +22,7 @@ from common.tables.manifest import FLAGS
 from networks.attention import ATTENTIONS
 from networks.backbones.build import backbone_names
 from networks.cam import METHODS as HEAT_MAP_METHODS
-from networks.heads import POOLINGS
+from networks.heads import NORMS, POOLINGS
 from stages.clean.quality import RULES as QUALITY_RULES
 from stages.download.sources import FETCHERS
 from stages.evaluate.intervals import INTERVALS
@@ -44,6 +44,7 @@ REGISTRIES = {
     "split.leakage": LEAKAGE_ACTIONS,
     "oversample.method": OVERSAMPLING_METHODS,
     "model.attention": ATTENTIONS,
+    "model.head.norm": NORMS,
     "model.head.pooling": POOLINGS,
     "train.loss": LOSSES,
     "train.optimizer": OPTIMIZERS,
@@ -56,7 +57,8 @@ REGISTRIES = {
 # paths of one function, or names that Keras resolves.
 WITHOUT = {
     *("clean.near_duplicates", "clean.conflicts", "split.resize", "model.trainable"),
-    *("model.head.activation", "model.head.output", "train.calibration"),
+    *("model.head.start", "model.head.activation", "model.head.l2", "model.head.output"),
+    *("train.calibration", "compute.engine_cpu", "compute.precision"),
 }
 
 

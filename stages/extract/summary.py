@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from networks.engine import Engine
+
 FLOAT16_BYTES = 2
 
 Shapes = dict[str, Sequence[int]]  # split to (n, views, height, width, channels)
@@ -19,6 +21,7 @@ def metrics_of(
     map_shape: Sequence[int],
     shapes: Shapes,
     n_images: dict[str, int],
+    engine: Engine,
 ) -> dict:
     """The content of the stage's metrics file.
 
@@ -28,6 +31,7 @@ def metrics_of(
         map_shape: (height, width, channels) of its maps.
         shapes: of the cached maps; empty where none are cached.
         n_images: of each split.
+        engine: that computed the maps.
     """
     return {
         "backbone": " + ".join(names),
@@ -36,10 +40,14 @@ def metrics_of(
         "views": shapes["train"][1] if shapes else None,
         "pictures": n_images,
         "bytes": stored_bytes(shapes),
+        "engine": engine.name,
+        "precision": engine.precision,
     }
 
 
-def summary_of(names: Sequence[str], map_shape: Sequence[int], shapes: Shapes) -> str:
+def summary_of(
+    names: Sequence[str], map_shape: Sequence[int], shapes: Shapes, engine: Engine
+) -> str:
     """The stage's closing line; arguments as of `metrics_of`."""
     backbone = " + ".join(names)
     if not shapes:
@@ -47,4 +55,7 @@ def summary_of(names: Sequence[str], map_shape: Sequence[int], shapes: Shapes) -
     passes = sum(shape[0] * shape[1] for shape in shapes.values())
     size = stored_bytes(shapes) / 1e6
     map_size = "x".join(map(str, map_shape))
-    return f"{passes:,} views through {backbone}, maps {map_size}, {size:,.0f} MB"
+    return (
+        f"{passes:,} views through {backbone} by {engine.name} in {engine.precision}, "
+        f"maps {map_size}, {size:,.0f} MB"
+    )

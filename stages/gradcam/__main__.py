@@ -15,6 +15,7 @@ from common.params import read_params
 from common.tables.dataset import Dataset
 from common.tables.predictions import read_predictions
 from networks.classifier import load_classifier
+from networks.engine import choose_engine
 from networks.runtime import configure
 from stages.gradcam import galleries, plots, trials
 from stages.gradcam.choice import choose_for_gallery, choose_for_tests, interleave
@@ -31,6 +32,9 @@ def main(argv: list[str] | None = None) -> None:
     batch_size, opacity = params.compute.batch_size, params.gradcam.opacity
     classifier = load_classifier(args.model)
     names = classifier.class_names
+    engine = choose_engine(
+        params.compute.engine_cpu, params.compute.precision, classifier.backbone_names, "gradcam"
+    )
     dataset = Dataset(args.dataset / "test")
     table = read_predictions(args.predictions / "test.csv", names)
     if list(table["image_id"]) != list(dataset.image_id):
@@ -58,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
             explainer.methods[0],
         )
         verdicts = trials.examine(
-            folder, classifier, explainer, predicted, tested, batch_size, params.seed
+            folder, classifier, explainer, predicted, tested, engine, params.seed
         )
         rows = galleries.compare(explainer, names, table, compared, opacity)
         plots.methods(folder / "methods.png", explainer.methods, verdicts, rows)

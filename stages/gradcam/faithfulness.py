@@ -13,15 +13,13 @@ grid of the first method's maps and is enlarged like them: only its places are r
 grain.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import keras
 import numpy as np
-import tensorflow as tf
 from scipy import ndimage
 
 from common import cli
-from networks.forward import batch_of, traced
+from networks.engine import FrozenNetwork
 from stages.gradcam.explainer import Explainer
 from stages.gradcam.heat import centre_blob, enlarge, random_map
 from stages.gradcam.names import CENTRE, RANDOM
@@ -54,28 +52,25 @@ def canvases(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(
-    model: keras.Model,
+    network: FrozenNetwork,
     explainer: Explainer,
     rows: Sequence[int],
     classes: np.ndarray,
-    batch_size: int,
     seed: int,
 ) -> dict[str, np.ndarray]:
     """Deletion and insertion curves of images, by each of the explainer's methods.
 
     Args:
-        model: pixels to probabilities.
+        network: from `engine.frozen_classifier`.
         explainer: of the split.
         rows: of the split.
         classes: int (len(rows),), the class that is explained.
-        batch_size: images per step.
         seed: of the random maps, together with the row.
 
     Returns:
         Method to float64 (2, len(rows), STEPS + 1), deletion and insertion; beside the methods
         RANDOM and CENTRE. Entry s is the probability once s steps are done.
     """
-    probability = _probability_function(model)
     pairs_of: dict[str, list] = {}
     with cli.progress(None, "deleting and inserting", len(rows)) as bar:
         for batch, pixels in explainer.batches(rows):
@@ -86,14 +81,14 @@ def measure(
             heats |= {RANDOM: np.stack(random), CENTRE: np.stack([centre_blob(grid)] * len(batch))}
             for index in range(len(batch)):
                 maps = {name: heat[index] for name, heat in heats.items()}
-                curves = _curves(probability, pixels[index], maps, labels[index], batch_size)
+                curves = _curves(network, pixels[index], maps, labels[index])
                 for name, pair in curves.items():
                     pairs_of.setdefault(name, []).append(pair)
                 bar.update()
     return {name: np.stack(pairs, axis=1) for name, pairs in pairs_of.items()}
 
 
-def _curves(probability, pixels, maps, label, batch_size) -> dict[str, np.ndarray]:
+def _curves(network, pixels, maps, label) -> dict[str, np.ndarray]:
     """Both curves of one image by each map, float64 (2, STEPS + 1)."""
     size = pixels.shape[:2]
     mean, blur = canvases(pixels)
@@ -105,34 +100,14 @@ def _curves(probability, pixels, maps, label, batch_size) -> dict[str, np.ndarra
         step_of = steps_of_pixels(heat, maps[RANDOM], size)
         jobs += [(pixels, mean, step_of, step) for step in steps]
         jobs += [(blur, pixels, step_of, step) for step in steps]
-    answers = np.concatenate([probability(*batch, label) for batch in _batches(jobs, batch_size)])
+    mixed = [
+        np.where((step_of < step)[..., None], after, before)
+        for before, after, step_of, step in jobs
+    ]
+    answers = network(np.stack(mixed))[1][:, label]
     whole, deleted, blurred = answers[:3].astype(np.float64)
     inner = answers[3:].astype(np.float64).reshape(len(maps), 2, len(steps))
     return {
         name: np.stack([[whole, *parts[0], deleted], [blurred, *parts[1], whole]])
         for name, parts in zip(maps, inner, strict=True)
     }
-
-
-def _batches(jobs: list[tuple], batch_size: int) -> Iterator[list[np.ndarray]]:
-    for start in range(0, len(jobs), batch_size):
-        columns = zip(*jobs[start : start + batch_size], strict=True)
-        yield [np.stack(column) for column in columns]
-
-
-def _probability_function(model: keras.Model):
-    """A function of images whose pixels of the first steps are replaced: float32 (n,)."""
-    image = batch_of(model, tf.uint8)
-    step_of_pixels = tf.TensorSpec(image.shape[:3], tf.uint8)
-    number = tf.TensorSpec((None,), tf.int32)
-
-    def probability(before, after, step_of, step, label):
-        done = tf.cast(step_of, tf.int32) < step[:, None, None]
-        mixed = tf.where(done[..., None], after, before)
-        return model(tf.cast(mixed, tf.float32), training=False)[:, label]
-
-    label = tf.TensorSpec((), tf.int32)
-    forward = traced(probability, image, image, step_of_pixels, number, label)
-    return lambda before, after, step_of, step, label: forward(
-        before, after, step_of, step.astype(np.int32), tf.constant(label, tf.int32)
-    ).numpy()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from networks.classifier import Classifier
+from networks.engine import Engine, frozen_classifier
 from stages.gradcam import faithfulness, plots, randomisation
 from stages.gradcam.explainer import Explainer
 from stages.gradcam.verdicts import verdicts_of
@@ -16,7 +17,7 @@ def examine(
     explainer: Explainer,
     predicted: np.ndarray,
     rows: list[int],
-    batch_size: int,
+    engine: Engine,
     seed: int,
 ) -> dict[str, dict]:
     """Tests the heat maps of some images, and draws the results.
@@ -27,7 +28,7 @@ def examine(
         explainer: of the test split.
         predicted: int (n,), the class that the model predicts for each image of the split.
         rows: of the images; where there are none, nothing is tested or drawn.
-        batch_size: images per step.
+        engine: computes the images of the test of faithfulness.
         seed: of random maps and shuffles.
 
     Returns:
@@ -37,9 +38,9 @@ def examine(
     """
     if not rows:
         return {}
-    curves = faithfulness.measure(
-        classifier.model, explainer, rows, predicted[rows], batch_size, seed
-    )
+    network = frozen_classifier(classifier.backbone, classifier.head, engine)
+    network.compare(next(explainer.batches(rows))[1])
+    curves = faithfulness.measure(network, explainer, rows, predicted[rows], seed)
     verdicts = verdicts_of(curves, seed)
     means = {name: pair.mean(axis=1) for name, pair in curves.items()}
     plots.faithfulness(folder / "faithfulness.png", means, verdicts, len(rows))

@@ -8,7 +8,8 @@ from common.images import decode_png
 from common.plots import style
 from common.schema import Augment
 from common.tables.dataset import Dataset
-from networks.augment import build_augmenter, build_mixer, chosen_steps
+from networks.augment import Augmenter, chosen_steps
+from networks.mixing import build_mixer
 from stages.inspect.image_grid import image_grid
 
 SHOWN_IMAGES = 6  # columns
@@ -25,21 +26,21 @@ def draw_views(
         path: the PNG.
         train: the images; the drawn ones lie evenly over its rows.
         augment: the section of params.yaml.
-        trainable: model.trainable. A backbone that is tuned sees new draws at each step, of which
-            some are shown; a frozen one its cached views, which are drawn from the same generators
-            but in other batches.
+        trainable: model.trainable. A backbone that is tuned sees a new view at each step, of
+            which the first are shown; a frozen one its cached views.
         seed: as of the training.
     """
     rows = np.linspace(0, train.n - 1, min(SHOWN_IMAGES, train.n)).astype(int)
     encoded = train.png_at(rows)
-    pixels = np.stack([decode_png(encoded[row]) for row in rows]).astype(np.float32)
-    labels = [train.label[rows], train.class_names]
-    title, images, captions = samples(pixels, *labels, augment, trainable != "none", seed)
+    pixels = np.stack([decode_png(encoded[row]) for row in rows])
+    of_rows = [train.image_id[rows], train.label[rows], train.class_names]
+    title, images, captions = samples(pixels, *of_rows, augment, trainable != "none", seed)
     image_grid(path, title, images, captions, columns=len(rows))
 
 
 def samples(
     pixels: np.ndarray,
+    image_id: np.ndarray,
     label: np.ndarray,
     class_names: list[str],
     augment: Augment,
@@ -49,7 +50,8 @@ def samples(
     """The content of `draw_views`.
 
     Args:
-        pixels: float32 (n, height, width, 3), [0, 255].
+        pixels: uint8 (n, height, width, 3).
+        image_id: str (n,).
         label: int (n,).
         class_names: of the labels.
         augment: the section of params.yaml.
@@ -60,18 +62,23 @@ def samples(
         The title, and uint8 images and their captions, row by row of n.
     """
     changed = bool(chosen_steps(augment))
-    augmenter = build_augmenter(augment, seed)
+    augmenter = Augmenter(augment, seed)
+
+    def view(number: int) -> np.ndarray:
+        pairs = zip(pixels, image_id, strict=True)
+        return np.stack([augmenter.view(image, name, number) for image, name in pairs])
+
     views, captions = [pixels], ["plain"] * len(pixels)
     for number in range(1, SHOWN_VIEWS if tuned else min(SHOWN_VIEWS, augment.views)):
         if changed or not tuned:
-            views.append(np.asarray(augmenter(pixels, training=True)))
+            views.append(view(number))
             captions += [f"{'draw' if tuned else 'view'} {number}"] * len(pixels)
     one_hot = np.eye(len(class_names), dtype=np.float32)[label]
     for kind in ("mixup", "cutmix"):
         others = {"mixup": 0.0, "cutmix": 0.0} | {kind: getattr(augment, kind)}
         mixer = build_mixer(augment.model_copy(update=others), seed)
         if mixer is not None:
-            mixed, shares = mixer(augmenter(pixels, training=True), one_hot)
+            mixed, shares = mixer(view(1).astype(np.float32), one_hot)
             views.append(np.asarray(mixed))
             captions += [f"{kind}: {shares_text(row, class_names)}" for row in np.asarray(shares)]
     images = [np.clip(image, 0, 255).astype(np.uint8) for view in views for image in view]

@@ -11,14 +11,14 @@ Params: compute
 """
 
 from common import cli
-from common.embeddings import write_embeddings
 from common.files import atomic_folder, read_json, write_json
 from common.params import read_params
 from common.tables.dataset import PREDICTED_SPLITS, SPLITS, Dataset
 from common.tables.predictions import BEFORE_TEMPERATURE_FILE, write_predictions
 from networks.classifier import CARD_FILE, load_classifier
+from networks.engine import choose_engine
 from networks.runtime import configure
-from stages.predict.inference import embeddings, open_maps, probabilities
+from stages.predict.inference import Inference
 from stages.predict.summary import metrics_of, summary_of
 from stages.predict.temperature import without_temperature
 
@@ -28,24 +28,27 @@ def main(argv: list[str] | None = None) -> None:
         __doc__, argv, "dataset", "features", "model", "predictions", "embeddings", "metrics"
     )
     params = read_params(args.params)
-    batch_size = params.compute.batch_size
     configure(0, params.compute.threads)  # nothing here is random
     classifier = load_classifier(args.model)
     temperature = read_json(args.model / CARD_FILE)["temperature"]
+    engine = choose_engine(
+        params.compute.engine_cpu,
+        params.compute.precision,
+        classifier.backbone_names,
+        "predict",
+    )
+    inference = Inference(classifier, engine, params.compute.batch_size)
     splits = {name: Dataset(args.dataset / name) for name in SPLITS}
     with atomic_folder(args.predictions) as predictions, atomic_folder(args.embeddings) as embedded:
         for name, split in splits.items():
-            maps = open_maps(classifier, args.features / f"{name}.npy", split)
-            vectors = embeddings(classifier, split, maps, batch_size)
-            write_embeddings(embedded / f"{name}.npy", vectors, split.n)
-            if name in PREDICTED_SPLITS:
-                answers = probabilities(classifier, classifier.head, split, maps, batch_size)
-                write_predictions(predictions / f"{name}.csv", split, answers)
+            heads = {f"{name}.csv": classifier.head} if name in PREDICTED_SPLITS else {}
             if name == "test" and temperature != 1.0:
                 before = without_temperature(classifier.head, temperature)
-                answers = probabilities(classifier, before, split, maps, batch_size)
-                file = predictions / BEFORE_TEMPERATURE_FILE
-                write_predictions(file, split, answers)
+                heads[BEFORE_TEMPERATURE_FILE] = before
+            features, embeddings = args.features / f"{name}.npy", embedded / f"{name}.npy"
+            answers = inference.run(split, features, embeddings, list(heads.values()))
+            for file, probabilities in zip(heads, answers, strict=True):
+                write_predictions(predictions / file, split, probabilities)
     sizes = {name: split.n for name, split in splits.items()}
     embedding_size = classifier.backbone.output_shape[-1]
     write_json(args.metrics, metrics_of(sizes, embedding_size))

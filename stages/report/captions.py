@@ -42,7 +42,8 @@ CAPTIONS = {
     "oversample/classes.png": ("Balance", "Pictures, and samples of an epoch, of each class."),
     "inspect/history.png": (
         "Learning curves",
-        "Loss and accuracy of train and val by epoch. The marked epoch is the one that was kept.",
+        "Loss and accuracy of train and val by epoch. The marked epoch is the one that was kept. "
+        "Epoch 0, where there is one, is the logistic regression that the head begins as.",
     ),
     "inspect/attention/positions.png": (
         "Where the attention looks",

@@ -96,7 +96,7 @@ def split_tables(results: Results) -> list[Table | None]:
 def training_tables(results: Results) -> list[Table | None]:
     """The model and how its training ended."""
     extract = fold(results.of("extract"))
-    keys = ("backbone", "map_shape", "views")
+    keys = ("backbone", "map_shape", "views", "engine", "precision")
     rows = [[cell(readable(key)), extract[key]] for key in keys if key in extract]
     rows += [[cell(readable(key)), value] for key, value in fold(results.of("train")).items()]
     return [Table("The model, and the epoch that was kept", ["", "value"], rows)]

@@ -19,9 +19,10 @@ from stages.train.data import open_data, val_maps
 from stages.train.description import describe_model
 from stages.train.hdf5 import save_hdf5
 from stages.train.ineffective import ineffective_settings
+from stages.train.linear_start import below_linear, below_linear_warning, possible_model
 from stages.train.live import live_log
 from stages.train.monitors import best_epoch
-from stages.train.phases import augmented_network, plan_phases, train_head, train_on_pixels
+from stages.train.phases import plan_phases, train_head, train_on_pixels
 from stages.train.saving import save_classifier
 from stages.train.summary import count_parameters, metrics_of, summary_of
 from stages.train.temperature import calibrate
@@ -47,27 +48,33 @@ def main(argv: list[str] | None = None) -> None:
         params.model.layer,
     )
     set_trainable(backbone, params.model.trainable, params.model.weights)
+    settings = possible_model(params.model)
     head = build_head(
-        backbone.output_shape[1:],
-        len(train.class_names),
-        params.model.attention,
-        params.model.head,
+        backbone.output_shape[1:], len(train.class_names), settings.attention, settings.head
     )
 
     phases = plan_phases(params.model, params.train)
-    history = []
+    history, linear = [], None
     with live_log(args.live) as live:
         if phases.head:
-            history = train_head(
-                phases.head, head, data, params.oversample.method, params.seed, live
+            history, linear = train_head(
+                phases.head, head, settings, data, params.oversample.method, params.seed, live
             )
         if phases.tuning:
-            network = augmented_network(backbone, head, params.augment, params.seed)
-            scratch = args.model.parent
             history = train_on_pixels(
-                phases.tuning, network, data, scratch, params.seed, history, live
+                phases.tuning,
+                backbone,
+                head,
+                params.augment,
+                data,
+                args.model.parent,
+                params.seed,
+                history,
+                live,
             )
     best = best_epoch(history, params.train.monitor)
+    if linear and below_linear(best, linear, params.train):
+        cli.warn("train", below_linear_warning(best, linear))
 
     temperature = 1.0
     if params.train.calibration == "temperature":
@@ -84,7 +91,8 @@ def main(argv: list[str] | None = None) -> None:
         if params.train.hdf5:
             save_hdf5(folder, model)
     write_history(args.history, history)
-    metrics = metrics_of(history, best, count_parameters(backbone, head, model), temperature)
+    parameters = count_parameters(backbone, head, model)
+    metrics = metrics_of(history, best, parameters, temperature, linear)
     write_json(args.metrics, metrics)
     cli.summary("train", summary_of(metrics))
 

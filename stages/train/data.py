@@ -31,6 +31,10 @@ class TrainingData(NamedTuple):
     sampling: dict[str, Sampling]
     features: Path
 
+    def maps_file(self, split: str) -> Path:
+        """File of the cached maps of a split."""
+        return self.features / f"{split}.npy"
+
 
 def open_data(dataset: Path, sampling: Path, features: Path) -> TrainingData:
     """Opens train and val.
@@ -105,4 +109,4 @@ def val_maps(
 
 
 def _read_maps(data: TrainingData, name: str) -> np.ndarray:
-    return read_maps(data.features / f"{name}.npy", data.splits[name])
+    return read_maps(data.maps_file(name), data.splits[name])

@@ -11,8 +11,13 @@ from common.errors import StageError
 from common.schema import Train
 from stages.train.live import LiveLog
 from stages.train.losses import build_loss
-from stages.train.monitors import MONITORS, build_metrics
+from stages.train.map_batches import MapBatches
+from stages.train.monitors import MONITORS, best_epoch, build_metrics
 from stages.train.optimizers import build_optimizer
+from stages.train.pixel_batches import PixelBatches
+from stages.train.steps import Trained, TrainedHead
+
+Batches = MapBatches | PixelBatches
 
 
 class Recorder(keras.callbacks.Callback):
@@ -56,12 +61,16 @@ class StopOnOverfit(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
+def build_callbacks(train: Train, baseline: float | None) -> list[keras.callbacks.Callback]:
     """The callbacks that act at the end of an epoch, in this order.
 
     Averaged weights are swapped in first, for the validation and until the next epoch begins,
     so that early stopping keeps them. The weights of the best epoch come back at the very end,
     after Keras has put the averages of the last epoch into the model.
+
+    Args:
+        train: the section of params.yaml.
+        baseline: the monitored value before training, which an epoch must better; or None.
     """
     monitor, mode = train.monitor, MONITORS[train.monitor].mode
     callbacks = []
@@ -69,7 +78,11 @@ def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     callbacks.append(
         keras.callbacks.EarlyStopping(
-            monitor, mode=mode, patience=train.patience, restore_best_weights=True
+            monitor,
+            mode=mode,
+            patience=train.patience,
+            restore_best_weights=True,
+            baseline=baseline,
         )
     )
     if train.stop_on_overfit:
@@ -86,11 +99,12 @@ def build_callbacks(train: Train) -> list[keras.callbacks.Callback]:
 def fit(
     model: keras.Model,
     train: Train,
-    batches: keras.utils.PyDataset,
-    val_batches: keras.utils.PyDataset,
+    batches: Batches,
+    val_batches: Batches,
     factors: dict[int, float] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     live: LiveLog | None = None,
+    start_counts: bool = False,
 ) -> list[dict]:
     """Fits a model; it ends with the weights of the epoch that is best by `train.monitor`.
 
@@ -100,31 +114,58 @@ def fit(
     Args:
         model: a head, or backbone and head as `tuning.TunedNetwork`.
         train: the section train of params.yaml.
-        batches: an epoch of training, shuffled at each on_epoch_begin.
+        batches: an epoch of training, shuffled at each `begin_epoch`.
         val_batches: an epoch of validation.
         factors: on the learning rate, by `id` of the weight; 1 for those that are not in it.
         callbacks: further ones, which act last in each epoch.
         live: gets each epoch's row as it ends.
+        start_counts: whether the model as it is may be the best: then it has a row, too.
 
     Returns:
-        One dict per epoch: epoch (from 1), learning_rate, loss, accuracy, val_loss, val_accuracy,
-        and f1_macro and val_f1_macro if one is monitored. `loss` is the mean of weight times loss
-        over the samples; the other metrics are unweighted.
+        One dict per epoch: epoch (from 1; 0 is the model before training), learning_rate, loss,
+        accuracy, val_loss, val_accuracy, and f1_macro and val_f1_macro if one is monitored.
+        `loss` is the mean of weight times loss over the samples, without penalties on weights;
+        the other metrics are unweighted.
     """
-    model.compile(
+    trained = model if isinstance(model, Trained) else TrainedHead(model)
+    trained.compile(
         optimizer=build_optimizer(train, len(batches), factors),
         loss=build_loss(train),
         metrics=build_metrics(train.monitor),
+        steps_per_execution=batches.steps_at_once,
     )
+    start = _row_of_start(trained, batches, val_batches) if start_counts else None
+    before = model.get_weights() if start_counts else None
     with cli.progress(None, "training", train.epochs, unit="epoch") as bar:
         recorder = Recorder(bar, live)
-        model.fit(
-            batches,
-            validation_data=val_batches,
+        trained.fit(
+            batches.dataset,
+            validation_data=val_batches.dataset,
             epochs=train.epochs,
             # The recorder first, so that it sees the rate that the epoch was made with.
-            callbacks=[recorder, *build_callbacks(train), *callbacks],
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, logs: batches.begin_epoch(epoch)
+                ),
+                recorder,
+                *build_callbacks(train, start and start[train.monitor]),
+                *callbacks,
+            ],
             shuffle=False,  # the batches shuffle samples; this would shuffle whole batches
             verbose=0,
         )
-    return recorder.rows
+    rows = [start, *recorder.rows] if start else recorder.rows
+    if start and best_epoch(rows, train.monitor) is start:
+        model.set_weights(before)
+    return rows
+
+
+def _row_of_start(trained: Trained, batches: Batches, val_batches: Batches) -> dict:
+    """The row of the history for the model as it is, by inference on both splits."""
+    parts = {"": batches, "val_": val_batches}
+    values = {
+        f"{prefix}{name}": float(value)
+        for prefix, part in parts.items()
+        for name, value in trained.evaluate(part.dataset, verbose=0, return_dict=True).items()
+    }
+    return {"epoch": 0, "learning_rate": float(trained.optimizer.learning_rate)} | values

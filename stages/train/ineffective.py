@@ -2,6 +2,7 @@
 
 from common.schema import Model, Train
 from networks.maps import caches_maps, pretrained
+from stages.train.linear_start import possible_model
 from stages.train.optimizers import OPTIMIZERS
 
 
@@ -30,6 +31,12 @@ def ineffective_settings(model: Model, train: Train, views: int) -> list[str]:
         sentences.append(
             f"train.plateau_patience: {train.plateau_patience} has no effect with "
             f"train.patience: {train.patience}, which ends the training first"
+        )
+    if possible_model(model) != model:
+        sentences.append(
+            "the head begins with random weights and batch normalisation: model.head.start: linear "
+            "and model.head.norm: standardise need cached maps, and a tuned backbone has them with "
+            "pretrained weights alone"
         )
     if frozen:
         of_tuning = {

@@ -6,12 +6,15 @@ from typing import NamedTuple
 import keras
 
 from common.schema import Augment, Model, Train
-from networks.augment import build_augmenter, build_mixer
+from networks.augment import Augmenter
 from networks.maps import pretrained
+from networks.mixing import build_mixer
 from stages.train.data import TrainingData, head_batches, read_split_maps
 from stages.train.fitting import fit
+from stages.train.linear_start import LinearScores, fit_baseline, start_head
 from stages.train.live import LiveLog
 from stages.train.pixel_batches import pixel_batches
+from stages.train.pooled_head import student_of
 from stages.train.tuning import TunedNetwork, tune
 
 WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
@@ -63,47 +66,51 @@ def tuning_settings(train: Train, pretrained: bool) -> Train:
 def train_head(
     settings: Train,
     head: keras.Model,
+    model: Model,
     data: TrainingData,
     oversampling: str,
     seed: int,
     live: LiveLog,
-) -> list[dict]:
-    """Fits the head on cached maps; returns the rows of its history.
+) -> tuple[list[dict], LinearScores]:
+    """Starts the head and fits it on cached maps.
 
     Args:
         settings: `Phases.head`.
         head: from `heads.build_head`.
+        model: the section of params.yaml.
         data: train and val, with their maps.
         oversampling: the parameter oversample.method.
-        seed: of shuffles and mixtures.
+        seed: of folds, shuffles and mixtures.
         live: gets each epoch's row as it ends.
+
+    Returns:
+        The rows of its history, and the scores of the linear model on the same maps.
 
     Raises:
         StageError: the maps do not fit the data or the head.
     """
     maps = read_split_maps(data, head.input_shape[1:])
-    batches = head_batches(maps, data, settings.batch_size, oversampling, seed)
-    return fit(head, settings, batches["train"], batches["val"], live=live)
-
-
-def augmented_network(
-    backbone: keras.Model, head: keras.Model, augment: Augment, seed: int
-) -> TunedNetwork:
-    """Backbone and head as one network that augments its images itself.
-
-    Args:
-        backbone: from `build_backbone`.
-        head: from `build_head`.
-        augment: the section of params.yaml.
-        seed: of the augmentation.
-    """
-    augmenter, mixer = build_augmenter(augment, seed), build_mixer(augment, seed)
-    return TunedNetwork(backbone, head, augmenter, mixer)
+    baseline, scores = fit_baseline(data, seed)
+    start_head(head, model, baseline, maps["train"], data, seed)
+    student = student_of(head, model, maps, data)
+    batches = head_batches(student.maps, data, settings.batch_size, oversampling, seed)
+    rows = fit(
+        student.head,
+        settings,
+        batches["train"],
+        batches["val"],
+        live=live,
+        start_counts=model.head.start == "linear",
+    )
+    head.set_weights(student.head.get_weights())
+    return rows, scores
 
 
 def train_on_pixels(
     settings: Train,
-    network: TunedNetwork,
+    backbone: keras.Model,
+    head: keras.Model,
+    augment: Augment,
     data: TrainingData,
     scratch: Path,
     seed: int,
@@ -114,12 +121,18 @@ def train_on_pixels(
 
     Args:
         settings: `Phases.tuning`.
-        network: its layers' `trainable` say what is tuned.
+        backbone: from `build_backbone`; its layers' `trainable` say what is tuned.
+        head: from `build_head`.
+        augment: the section of params.yaml.
         data: train and val.
         scratch: folder on whose disk the images are packed while this runs.
-        seed: of the shuffles.
+        seed: of views, mixtures and shuffles.
         history: rows of the head's warm-up; empty where there was none.
         live: gets each epoch's row as it ends.
     """
-    batches = pixel_batches(data.splits, data.sampling, settings.batch_size, seed, scratch)
+    network = TunedNetwork(backbone, head, build_mixer(augment, seed))
+    augmenter = Augmenter(augment, seed)
+    batches = pixel_batches(
+        data.splits, data.sampling, settings.batch_size, seed, scratch, augmenter
+    )
     return tune(network, settings, batches["train"], batches["val"], history, live)

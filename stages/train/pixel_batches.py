@@ -12,6 +12,7 @@ from common import cli
 from common.images import decode_png
 from common.tables.dataset import Dataset
 from common.tables.sampling import Sampling
+from networks.augment import Augmenter
 
 
 class PackedImages:
@@ -48,7 +49,8 @@ class PackedImages:
 class PixelBatches(keras.utils.PyDataset):
     """Batches of pixels, one-hot labels and weights for `fit`, shuffled anew every epoch.
 
-    A batch is decoded by several threads while the one before is in use; at most 16 wait.
+    A batch is decoded, and augmented, by several threads while the one before is in use. Every
+    sample of every epoch is another view: none is ever the plain image.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class PixelBatches(keras.utils.PyDataset):
         sampling: Sampling,
         batch_size: int,
         seed: int,
+        image_id: np.ndarray,
+        augmenter: Augmenter | None = None,
     ):
         """Args:
         images: of the split.
@@ -67,15 +71,18 @@ class PixelBatches(keras.utils.PyDataset):
         sampling: the rows of an epoch; repeats are told apart by the augmentation at each step.
         batch_size: samples per batch; the last one may be smaller.
         seed: of the shuffles.
+        image_id: str (n,), from which views are drawn.
+        augmenter: None: the images as they are.
         """
         super().__init__(workers=1)  # in order: the threads are below
+        self.image_id, self.augmenter = image_id, augmenter
+        self._repeats = int(sampling.occurrences.max(initial=0)) + 1
         self.images, self.sampling = images, sampling
         self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
         self.batch_size, self.seed = batch_size, seed
-        self.epoch = -1  # Keras begins the first epoch too
         self.order = np.arange(len(sampling.rows))
         self._decoded: Iterator[np.ndarray] = iter(())
-        self._next = 0
+        self.begin_epoch(0)
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -88,10 +95,20 @@ class PixelBatches(keras.utils.PyDataset):
         rows, _, weights = (column[self._chosen(index)] for column in self.sampling)
         return next(self._decoded), self.one_hot[rows], weights
 
-    def on_epoch_begin(self) -> None:
-        """Moves on to the next order. Not `on_epoch_end`: Keras calls that before the first too."""
-        self.epoch += 1
-        order = np.random.default_rng([self.seed, self.epoch])
+    @property
+    def steps_at_once(self) -> int:
+        """Steps that `fit` makes in one call of TensorFlow, as of `MapBatches`."""
+        return 1
+
+    @property
+    def dataset(self) -> "PixelBatches":
+        """What Keras takes, as of `MapBatches`."""
+        return self
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Chooses the order of an epoch, counted from 0."""
+        self.epoch = epoch
+        order = np.random.default_rng([self.seed, epoch])
         self.order = order.permutation(len(self.order))
         self._next = -1  # what was decoded ahead belongs to the order before
 
@@ -99,8 +116,15 @@ class PixelBatches(keras.utils.PyDataset):
         return self.order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def _decode(self, index: int) -> np.ndarray:
-        rows = self.sampling.rows[self._chosen(index)]
-        return np.stack([decode_png(self.images[row]) for row in rows])
+        rows, occurrences, _ = (column[self._chosen(index)] for column in self.sampling)
+        images = [decode_png(self.images[row]) for row in rows]
+        if self.augmenter is not None:
+            numbers = self.epoch * self._repeats + occurrences + 1
+            images = [
+                self.augmenter.view(image, self.image_id[row], int(number))
+                for image, row, number in zip(images, rows, numbers, strict=True)
+            ]
+        return np.stack(images)
 
 
 def pixel_batches(
@@ -109,8 +133,12 @@ def pixel_batches(
     batch_size: int,
     seed: int,
     folder: Path,
+    augmenter: Augmenter | None = None,
 ) -> dict[str, PixelBatches]:
-    """Batches of pixels of each split; copies of the images lie on the disk of `folder`."""
+    """Batches of pixels of each split, of train augmented.
+
+    Copies of the images lie on the disk of `folder`.
+    """
     return {
         name: PixelBatches(
             PackedImages(split, folder),
@@ -119,6 +147,8 @@ def pixel_batches(
             sampling[name],
             batch_size,
             seed,
+            split.image_id,
+            augmenter if name == "train" else None,
         )
         for name, split in splits.items()
     }

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from stages.train.linear_start import LinearScores
+
 NOT_METRICS = ("epoch", "learning_rate", "phase")  # columns of the history
 
 
@@ -25,7 +27,11 @@ def count_parameters(
 
 
 def metrics_of(
-    history: list[dict], best: dict, parameters: ParameterCounts, temperature: float
+    history: list[dict],
+    best: dict,
+    parameters: ParameterCounts,
+    temperature: float,
+    linear: LinearScores | None = None,
 ) -> dict:
     """The content of metrics/train.json.
 
@@ -35,16 +41,22 @@ def metrics_of(
             before the temperature.
         parameters: of the model.
         temperature: by which the logits have been divided.
+        linear: scores of the linear model; None where there were no cached maps.
     """
+    of_linear = {"linear": linear._asdict()} if linear else {}
     of_best = {name: value for name, value in best.items() if name not in NOT_METRICS}
-    return {
-        "epochs": len(history),
-        "best_epoch": best["epoch"],
-        "head_parameters": parameters.head,
-        "backbone_parameters": parameters.backbone,
-        "trained_parameters": parameters.trained,
-        "temperature": temperature,
-    } | of_best
+    return (
+        {
+            "epochs": sum(row["epoch"] > 0 for row in history),
+            "best_epoch": best["epoch"],
+            "head_parameters": parameters.head,
+            "backbone_parameters": parameters.backbone,
+            "trained_parameters": parameters.trained,
+            "temperature": temperature,
+        }
+        | of_best
+        | of_linear
+    )
 
 
 def summary_of(metrics: dict) -> str:

@@ -1,4 +1,4 @@
-"""Tuning of a backbone together with its head, on pixels that are augmented at each step."""
+"""Tuning of a backbone together with its head, on pixels."""
 
 import keras
 import tensorflow as tf
@@ -6,42 +6,38 @@ import tensorflow as tf
 from common import cli
 from common.schema import Train
 from networks.blocks import blocks_of, networks_of
+from networks.mixing import Mixer
 from stages.train.fitting import fit
 from stages.train.live import LiveLog
 from stages.train.monitors import best_epoch
+from stages.train.steps import Trained
 
 
-class TunedNetwork(keras.Model):
+class TunedNetwork(Trained):
     """Backbone and head while they are tuned; the saved model is made of these two alone."""
 
-    def __init__(self, backbone: keras.Model, head: keras.Model, augmenter=None, mixer=None):
+    def __init__(self, backbone: keras.Model, head: keras.Model, mixer: Mixer | None = None):
         """Args:
         backbone: pixels in, maps out.
         head: maps in, probabilities out.
-        augmenter: from `augment.build_augmenter`, or None.
-        mixer: from `augment.build_mixer`, or None.
+        mixer: from `mixing.build_mixer`, or None.
         """
         super().__init__(name="tuned")
-        self.supports_jit = False  # XLA, which Keras asks for on a GPU, cannot turn or shift images
-        self.backbone, self.head = backbone, head
-        self.augmenter, self.mixer = augmenter, mixer
+        self.backbone, self.head, self.mixer = backbone, head, mixer
 
     def call(self, pixels, training=False):
         """Pixels `(batch, height, width, 3)`, RGB, [0, 255], to probabilities."""
         return self.head(self.backbone(pixels, training=training), training=training)
 
-    def train_step(self, data):
-        """Augments and mixes on the device of the step, then trains as Keras does."""
-        pixels, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    def prepared(self, pixels, labels, weights):
+        """Mixes images with each other, on the device of the step."""
         pixels = tf.cast(pixels, tf.float32)
-        if self.augmenter is not None:
-            pixels = self.augmenter(pixels, training=True)
         if self.mixer is not None:
             # The weights of two images are mixed in the same share as their labels.
             columns = tf.concat([labels, weights[:, None]], axis=1)
             pixels, columns = self.mixer(pixels, columns)
             labels, weights = columns[:, :-1], columns[:, -1]
-        return super().train_step((pixels, labels, weights))
+        return pixels, labels, weights
 
 
 def depth_factors(backbone: keras.Model, decay: float) -> dict[int, float]:
@@ -98,6 +94,7 @@ def tune(
 
 def join_histories(warmup: list[dict], tuning: list[dict]) -> list[dict]:
     """The rows of both phases, epochs counted on, each with its `phase`."""
+    before = warmup[-1]["epoch"] if warmup else 0
     return [{**row, "phase": "warm-up"} for row in warmup] + [
-        {**row, "epoch": len(warmup) + row["epoch"], "phase": "tuning"} for row in tuning
+        {**row, "epoch": before + row["epoch"], "phase": "tuning"} for row in tuning
     ]

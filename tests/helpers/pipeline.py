@@ -18,6 +18,8 @@ PREPROCESSING = Preprocessing((64, 64), "stretch", 1_000_000)  # of datasets mad
 SMALL = {
     "data__source": "path",
     "split__image_size": [64, 64],
+    "augment__views": 2,
+    "model__attention": "pool",
     "train__epochs": 12,
     "train__learning_rate": 0.005,
     "compute__threads": THREADS,

@@ -1,5 +1,6 @@
 """Settings of a plain head and of its training, and small sets of maps to train on."""
 
+import keras
 import numpy as np
 
 from common.schema import Head, Train
@@ -7,8 +8,9 @@ from common.tables.sampling import Sampling
 from stages.train.map_batches import MapBatches
 
 PLAIN = Head(
+    start="random",
     noise=0.0,
-    norm=False,
+    norm="none",
     pooling="avg",
     dropout=0.0,
     units=0,
@@ -62,3 +64,18 @@ def sampling_of(rows, times, weights=None):
     """A sampling table; all weights are 1 where none are given."""
     ones = np.ones(len(rows), np.float32)
     return Sampling(np.array(rows), np.array(times), ones if weights is None else weights)
+
+
+def drawn(batches, epoch=0):
+    """Maps, one-hot labels and weights of a whole epoch, in its order."""
+    batches.begin_epoch(epoch)
+    steps = range(len(batches))
+    from_file = isinstance(batches.dataset, keras.utils.PyDataset)
+    read = map(batches.dataset.__getitem__, steps) if from_file else batches.dataset
+    parts = [[np.asarray(column) for column in batch] for batch in read]
+    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+
+def probabilities_of(head, maps):
+    """Probabilities of every row's plain view, float32 (n, n_classes)."""
+    return head(maps[:, 0].astype(np.float32), training=False).numpy()

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from networks.attention import ATTENTIONS
 
@@ -109,3 +110,18 @@ def test_self_attention_mixes_positions_and_normalises():
     changed[:, 0, 0] += 3 * maps_of(seed=1)[:, 0, 0]
     _, other = run_block("mha", changed)
     assert not np.allclose(output[:, 2, 4], other[:, 2, 4], atol=1e-4)
+
+
+@pytest.mark.parametrize("block", ATTENTIONS)
+def test_with_identity_a_block_begins_as_if_it_were_not_there(block):
+    maps = 3 * maps_of()
+    inputs = keras.Input(maps.shape[1:])
+    output = ATTENTIONS[block](inputs, True)
+    expected = maps.mean(axis=(1, 2)) if block == "pool" else maps
+    model = keras.Model(inputs, output)
+    np.testing.assert_allclose(model(maps, training=False).numpy(), expected, rtol=1e-6, atol=1e-6)
+    target = np.random.default_rng(1).normal(size=expected.shape)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(maps, training=False) * target)
+    slopes = tape.gradient(loss, model.trainable_variables)
+    assert not slopes or any(np.abs(slope.numpy()).max() > 1e-3 for slope in slopes)

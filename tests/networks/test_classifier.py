@@ -12,8 +12,9 @@ from networks.runtime import configure
 from stages.train.saving import save_classifier
 
 FULL = Head(
+    start="random",
     noise=0.1,
-    norm=True,
+    norm="batch",
     pooling="max",
     dropout=0.3,
     units=8,

@@ -15,8 +15,9 @@ from stages.train.fitting import fit
 from tests.helpers.training_sets import PLAIN, TRAIN, batches_of
 
 FULL = Head(
+    start="random",
     noise=0.1,
-    norm=True,
+    norm="batch",
     pooling="max",
     dropout=0.3,
     units=8,
@@ -24,6 +25,7 @@ FULL = Head(
     l2=1e-3,
     output="auto",
 )
+LINEAR = PLAIN.model_copy(update={"start": "linear", "norm": "standardise", "l2": "auto"})
 BOTH = PLAIN.model_copy(update={"pooling": "avgmax"})
 GEM = FULL.model_copy(update={"pooling": "gem"})
 
@@ -34,7 +36,7 @@ def maps_of(n=4, shape=(3, 5, 16), seed=0):
 
 @pytest.mark.parametrize("block", ATTENTIONS)
 @pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("settings", [PLAIN, FULL, BOTH, GEM])
+@pytest.mark.parametrize("settings", [PLAIN, FULL, BOTH, GEM, LINEAR])
 def test_every_head_gives_probabilities_and_comes_back_from_disk(
     tmp_path, block, n_classes, settings
 ):
@@ -136,3 +138,55 @@ def test_weights_and_dropout_are_the_same_whatever_was_built_before():
     kernels = [weight for weight in before if weight.shape == (16, 4, 64)]
     assert len(kernels) == 3  # of query, key and value
     assert not np.array_equal(kernels[0], kernels[1])
+
+
+def moments_of(maps):
+    vectors = maps.mean(axis=(1, 2))
+    return vectors.mean(axis=0), vectors.std(axis=0)
+
+
+def softmax(scores):
+    return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("norm", heads.NORMS)
+@pytest.mark.parametrize("block", ATTENTIONS)
+@pytest.mark.parametrize(("n_classes", "units"), [(2, 0), (4, 0), (3, 6)])
+def test_a_head_begins_as_the_linear_model_it_is_given(norm, block, n_classes, units):
+    maps = maps_of(8) + 2
+    settings = LINEAR.model_copy(update={"norm": norm, "units": units, "noise": 0.1})
+    head = heads.build_head((3, 5, 16), n_classes, block, settings)
+    heads.set_moments(head, *moments_of(maps))
+    rng = np.random.default_rng(1)
+    kernel, bias = rng.normal(size=(16, n_classes)), rng.normal(size=n_classes)
+    heads.start_linear(head, *heads.through_norm(head, kernel, bias))
+    expected = softmax(maps.mean(axis=(1, 2)) @ kernel + bias)
+    np.testing.assert_allclose(head(maps, training=False).numpy(), expected, atol=2e-4)
+
+
+def test_standardised_maps_have_mean_zero_and_deviation_one_in_training_too():
+    maps = maps_of(50) * np.arange(1, 17) + 5
+    head = heads.build_head((3, 5, 16), 2, "none", LINEAR)
+    heads.set_moments(head, *moments_of(maps))
+    vectors = heads.pooled_vectors(head)(maps, training=True).numpy()
+    np.testing.assert_allclose(vectors.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(vectors.std(axis=0), 1, rtol=1e-5)
+    assert [weight.path for weight in head.trainable_weights] == ["logits/kernel", "logits/bias"]
+
+
+@pytest.mark.parametrize(("n_classes", "factor"), [(2, 0.5), (3, 1.0)])
+def test_the_penalty_of_a_started_head_is_that_of_the_linear_model(n_classes, factor):
+    """Of two classes with opposite columns, too, whose difference is the one that is kept."""
+    head = heads.build_head((3, 5, 16), n_classes, "none", LINEAR)
+    kernel = np.random.default_rng(1).normal(size=(16, n_classes))
+    kernel -= kernel.mean(axis=1, keepdims=True)
+    heads.start_linear(head, kernel, np.zeros(n_classes), 0.3)
+    assert float(sum(head.losses)) == pytest.approx(0.3 * np.square(kernel).sum(), rel=1e-5)
+    again = keras.Model.from_config(head.get_config()).get_layer("logits").kernel_regularizer
+    assert float(again.l2) == pytest.approx(0.3 * factor)
+
+
+def test_without_a_linear_model_auto_is_a_small_penalty():
+    head = heads.build_head((3, 5, 16), 3, "none", PLAIN.model_copy(update={"l2": "auto"}))
+    squares = np.square(head.get_layer("logits").kernel.numpy()).sum()
+    assert float(sum(head.losses)) == pytest.approx(heads.AUTO_L2 * squares)

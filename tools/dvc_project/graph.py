@@ -10,7 +10,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from common.errors import StageError
-from common.params import with_current_names
+from common.params import in_current_terms
 
 GRAPH, LOCK, PARAMS = "dvc.yaml", "dvc.lock", "params.yaml"
 
@@ -108,7 +108,7 @@ def committed_params() -> dict:
             f"Expected a git repository whose last commit holds {PARAMS}, because `dvc exp` "
             f"keeps experiments beside commits. Received: {done.stderr.strip()}. Commit it first."
         )
-    return with_current_names(_parse(done.stdout))
+    return in_current_terms(_parse(done.stdout))
 
 
 def untracked(paths: list[str]) -> list[str]:

@@ -9,6 +9,8 @@ from common.errors import StageError
 from common.params import Params
 from networks.maps import read_maps
 from stages.train.data import TrainingData, open_data
+from stages.train.linear_model import LinearModel
+from stages.train.linear_start import fit_baseline
 
 
 class Bench(NamedTuple):
@@ -18,11 +20,13 @@ class Bench(NamedTuple):
         params: today's.
         data: train and val; never test.
         maps: float16 (n, views, height, width, channels) by split, memory-mapped.
+        baseline: logistic regression on their means, as which heads may start.
     """
 
     params: Params
     data: TrainingData
     maps: dict[str, np.ndarray]
+    baseline: LinearModel
 
     @property
     def n_classes(self) -> int:
@@ -61,4 +65,4 @@ def open_bench(params: Params, dataset: Path, features: Path, sampling: Path) ->
         )
     data = open_data(dataset, sampling, features)
     maps = {name: read_maps(features / f"{name}.npy", data.splits[name]) for name in data.splits}
-    return Bench(params, data, maps)
+    return Bench(params, data, maps, fit_baseline(data, params.seed)[0])

@@ -20,14 +20,16 @@ def choices_of(section: type[Section], name: str) -> list[str]:
     return list(get_args(section.model_fields[name].annotation))
 
 
-# By Optuna's name: that of the parameter, but for "l2 used", whether there is a penalty at all.
+# By Optuna's name: that of the parameter, but for "l2 kind", whether the penalty is auto, a number
+# above 0, or none.
 CHOICES: dict[str, list] = {
     "model.attention": choices_of(Model, "attention"),
     "model.head.pooling": choices_of(Head, "pooling"),
-    "model.head.norm": [False, True],
+    "model.head.start": choices_of(Head, "start"),
+    "model.head.norm": choices_of(Head, "norm"),
     "model.head.units": [0, 64, 128, 256, 512],
     "model.head.activation": choices_of(Head, "activation"),
-    "model.head.l2 used": [False, True],
+    "model.head.l2 kind": ["auto", "number", "none"],
     "train.batch_size": [16, 32, 64, 128],
     "train.ema": [0.0, 0.95, 0.98],
     "train.optimizer": choices_of(Train, "optimizer"),
@@ -79,9 +81,12 @@ def encode(params: Params) -> dict[str, Any]:
     today["model.attention"] = params.model.attention
     # As many as the cosine allows, which need not be the schedule of today.
     today["train.rise_epochs"] = min(train.rise_epochs, train.epochs - 1)
-    today["model.head.l2 used"] = head.l2 > 0
-    if head.l2:
-        today["model.head.l2"] = head.l2
+    if head.l2 == "auto":
+        today["model.head.l2 kind"] = "auto"
+    elif head.l2:
+        today |= {"model.head.l2 kind": "number", "model.head.l2": head.l2}
+    else:
+        today["model.head.l2 kind"] = "none"
     if train.optimizer == "adamw":
         decay = train.weight_decay
         today["train.weight_decay"] = ADAMW_DECAY if decay is None else decay
@@ -122,14 +127,16 @@ def _head(ask: Suggestions, params: Params) -> dict[str, Any]:
         settings["model.attention"] = ask.one_of("model.attention")
         if settings["model.attention"] != "pool":
             settings["model.head.pooling"] = ask.one_of("model.head.pooling")
+    settings["model.head.start"] = ask.one_of("model.head.start")
     settings["model.head.noise"] = ask.number("model.head.noise", 0.0, 0.3)
     settings["model.head.norm"] = ask.one_of("model.head.norm")
     settings["model.head.dropout"] = ask.number("model.head.dropout", 0.0, 0.7)
     settings["model.head.units"] = ask.one_of("model.head.units")
     if settings["model.head.units"]:
         settings["model.head.activation"] = ask.one_of("model.head.activation")
-    settings["model.head.l2"] = 0.0
-    if ask.one_of("model.head.l2 used"):
+    kind = ask.one_of("model.head.l2 kind")
+    settings["model.head.l2"] = "auto" if kind == "auto" else 0.0
+    if kind == "number":
         settings["model.head.l2"] = ask.number("model.head.l2", 1e-6, 1e-2, log=True)
     return settings
 

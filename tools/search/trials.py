@@ -12,6 +12,8 @@ from networks.forward import inference
 from networks.heads import build_head
 from stages.train.data import head_batches
 from stages.train.fitting import fit
+from stages.train.linear_start import possible_model, start_head
+from stages.train.pooled_head import student_of
 from tools.search.bench import Bench
 from tools.search.space import change
 
@@ -19,21 +21,22 @@ from tools.search.space import change
 class Scorer(keras.callbacks.Callback):
     """Scores each epoch on validation; gives the trial up if it lags, or at the deadline."""
 
-    def __init__(self, bench: Bench, trial: optuna.Trial, deadline: float):
+    def __init__(self, bench: Bench, maps: np.ndarray, trial: optuna.Trial, deadline: float):
         """Args:
         bench: data.
+        maps: of val, as the head takes them, (n, views, height, width, channels).
         trial: to which scores are reported.
         deadline: of `time.monotonic`; infinity for a trial that must come to its end.
         """
         super().__init__()
         self.bench, self.trial, self.deadline = bench, trial, deadline
-        self.forward = None
+        self.maps, self.forward = maps, None
 
     def score(self, model: keras.Model) -> float:
         """The objective of the model as it is now."""
         if self.forward is None:
             self.forward = inference(model)
-        maps, size = self.bench.maps["val"], self.bench.params.compute.batch_size
+        maps, size = self.maps, self.bench.params.compute.batch_size
         probabilities = [
             self.forward(maps[i : i + size, 0].astype(np.float32))
             for i in range(0, len(maps), size)
@@ -62,11 +65,20 @@ def try_settings(bench: Bench, trial: optuna.Trial, settings: dict, deadline: fl
     """
     params = change(bench.params, settings)
     keras.backend.clear_session()
+    map_shape, model = bench.maps["train"].shape[2:], possible_model(params.model)
+    head = build_head(map_shape, bench.n_classes, model.attention, model.head)
+    start_head(head, model, bench.baseline, bench.maps["train"], bench.data, params.seed)
+    student = student_of(head, model, bench.maps, bench.data)
     batches = head_batches(
-        bench.maps, bench.data, params.train.batch_size, params.oversample.method, params.seed
+        student.maps, bench.data, params.train.batch_size, params.oversample.method, params.seed
     )
-    map_shape = bench.maps["train"].shape[2:]
-    head = build_head(map_shape, bench.n_classes, params.model.attention, params.model.head)
-    scorer = Scorer(bench, trial, deadline)
-    fit(head, params.train, batches["train"], batches["val"], callbacks=[scorer])
-    return scorer.score(head)
+    scorer = Scorer(bench, student.maps["val"], trial, deadline)
+    fit(
+        student.head,
+        params.train,
+        batches["train"],
+        batches["val"],
+        callbacks=[scorer],
+        start_counts=model.head.start == "linear",
+    )
+    return scorer.score(student.head)

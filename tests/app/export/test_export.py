@@ -58,7 +58,9 @@ def exported(whole_run, models, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pixels(whole_run):
-    return decode_batch(list(next(Dataset(whole_run.path("dataset") / "train").png_batches(9))))
+    return decode_batch(
+        list(next(Dataset(whole_run.path("dataset") / "train").png_batches(9)))
+    ).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite", "openvino"])

@@ -285,8 +285,8 @@ class TestFused:
 
     def test_saved_classifier_opens_again(self, pixels, tmp_path):
         head = Head(
-            noise=0.0, norm=True, pooling="avg", dropout=0.0, units=0, activation="relu", l2=0.0,
-            output="auto",
+            start="random", noise=0.0, norm="batch", pooling="avg", dropout=0.0, units=0,
+            activation="relu", l2=0.0, output="auto",
         )  # fmt: skip
         fused = build_backbone(["vgg16", "mobilenet", "cnn"], SIZE, "none")
         randomise(fused, pixels)

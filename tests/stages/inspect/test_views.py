@@ -6,17 +6,19 @@ from PIL import Image
 
 from common.tables.dataset import Dataset
 from stages.inspect.views import draw_views, samples, shares_text
-from tests.networks.test_augment import STILL
+from tests.helpers.augment_settings import STILL
 
 NAMES = ["cat", "dog", "a rather long name of a class"]
 FLIP = STILL.model_copy(update={"flip": True, "views": 3})
 MIXED = FLIP.model_copy(update={"mixup": 1.0, "cutmix": 1.0})
-PIXELS = np.broadcast_to(np.array([30, 90, 210.0])[:, None, None, None], (3, 8, 12, 3))
+LEVELS = np.array([30, 90, 210], np.uint8)
+PIXELS = np.repeat(LEVELS, 8 * 12 * 3).reshape(3, 8, 12, 3)
+IDS = np.array(["a", "b", "c"])
 
 
 def drawn(augment, tuned):
     label = np.arange(3)
-    title, images, captions = samples(PIXELS.astype(np.float32), label, NAMES, augment, tuned, 1)
+    title, images, captions = samples(PIXELS, IDS, label, NAMES, augment, tuned, 1)
     assert len(images) == len(captions)
     assert {(image.shape, image.dtype.name) for image in images} == {((8, 12, 3), "uint8")}
     np.testing.assert_array_equal(images[:3], PIXELS)

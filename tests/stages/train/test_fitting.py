@@ -7,11 +7,22 @@ from sklearn.metrics import f1_score
 from common.errors import StageError
 from networks import heads
 from networks.runtime import configure
-from stages.predict.inference import predict_maps
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.monitors import best_epoch
-from tests.helpers.training_sets import PLAIN, TRAIN, batches_of, sampling_of, separable
+from tests.helpers.training_sets import (
+    PLAIN,
+    TRAIN,
+    batches_of,
+    probabilities_of,
+    sampling_of,
+    separable,
+)
+
+
+def loss_of(head, maps, label):
+    """Mean cross-entropy, without penalties."""
+    return -np.log(probabilities_of(head, maps)[np.arange(len(label)), label]).mean()
 
 
 def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
@@ -19,14 +30,13 @@ def test_fit_learns_repeats_bit_for_bit_and_keeps_the_best_weights():
     for _ in range(2):
         configure(5, 2)
         head = heads.build_head((3, 3, 8), 2, "pool", PLAIN)
-        val = batches_of(*separable(seed=1))
-        history = fit(head, TRAIN, batches_of(*separable()), val)
+        maps, label = separable(seed=1)
+        history = fit(head, TRAIN, batches_of(*separable()), batches_of(maps, label))
         weights.append([weight.numpy() for weight in head.weights])
         losses = [row["val_loss"] for row in history]
         assert history[0]["epoch"] == 1
         assert max(row["val_accuracy"] for row in history) > 0.9
-        kept = head.evaluate(val, verbose=0, return_dict=True)
-        assert kept["loss"] == pytest.approx(min(losses), rel=1e-5)
+        assert loss_of(head, maps, label) == pytest.approx(min(losses), rel=1e-5)
     for first, second in zip(*weights, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -104,7 +114,7 @@ def test_the_monitored_metric_decides_which_weights_are_kept(monitor):
     assert best_epoch(history, monitor) is history[first]
     assert len(history) == min(TRAIN.epochs, first + 1 + 4)
     assert ("val_f1_macro" in history[0]) == (monitor == "val_f1_macro")
-    answers = predict_maps(head, maps, 16)
+    answers = probabilities_of(head, maps)
     kept = history[first]
     truth = answers[np.arange(len(label)), label]
     assert -np.log(truth).mean() == pytest.approx(kept["val_loss"], rel=1e-4)
@@ -117,13 +127,14 @@ def test_the_monitored_metric_decides_which_weights_are_kept(monitor):
 def test_overfitting_stops_and_the_lowest_validation_loss_is_kept():
     # Batches of their own: validating shuffles them, and sums in another order differ in rounding.
     _, without = fit_plain({}, batches_of(*separable()), batches_of(*noisy(1, 0.2)))
-    val = batches_of(*noisy(1, 0.2))
-    head, history = fit_plain({"stop_on_overfit": True}, batches_of(*separable()), val)
+    maps, label = noisy(1, 0.2)
+    changes = {"stop_on_overfit": True}
+    head, history = fit_plain(changes, batches_of(*separable()), batches_of(maps, label))
     over = [row["val_loss"] > row["loss"] for row in without]
     assert 0 < over.index(True) < len(without) - 1
     assert history == without[: over.index(True) + 1]
-    kept = head.evaluate(val, verbose=0, return_dict=True)["loss"]
-    assert kept == pytest.approx(min(row["val_loss"] for row in history), rel=1e-5)
+    lowest = min(row["val_loss"] for row in history)
+    assert loss_of(head, maps, label) == pytest.approx(lowest, rel=1e-5)
 
 
 def test_a_plateau_lowers_the_rate_after_its_patience():
@@ -166,8 +177,63 @@ def test_averaged_weights_are_evaluated_and_kept():
             np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
         for row, average in zip(averaged, averages, strict=False):
             head.set_weights(average)
-            answers = predict_maps(head, maps, 16)[np.arange(n), label]
+            answers = probabilities_of(head, maps)[np.arange(n), label]
             assert row["val_loss"] == pytest.approx(-np.log(answers).mean(), rel=1e-3)
         # The steps themselves go on from the plain weights.
         losses = [row["loss"] for row in history[: len(averaged)]]
         assert [row["loss"] for row in averaged] == pytest.approx(losses, rel=1e-4)
+
+
+def penalised(l2):
+    configure(3, 2)
+    head = heads.build_head((3, 3, 8), 2, "none", PLAIN.model_copy(update={"l2": l2}))
+    kernel = np.random.default_rng(0).normal(size=(8, 1))
+    head.get_layer("logits").set_weights([kernel, np.zeros(1)])
+    return head
+
+
+def test_penalties_shrink_weights_and_are_in_no_loss():
+    maps, label = separable(seed=1)
+    settings = TRAIN.model_copy(update={"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1})
+    ends = []
+    for l2 in (0.0, 3.0):
+        head = penalised(l2)
+        before = head.get_layer("logits").kernel.numpy()
+        (row,) = fit(head, settings, batches_of(*separable(), 32), batches_of(maps, label))
+        assert row["val_loss"] == pytest.approx(loss_of(head, maps, label), rel=1e-5)
+        ends.append(head.get_layer("logits").kernel.numpy())
+    assert row["loss"] == pytest.approx(loss_of(penalised(0), *separable()), rel=0.2)
+    # The first step is 1.9 times the rate and the gradient, of which the penalty has 2 l2 w.
+    steps = -(-len(separable()[1]) // 32)
+    if steps == 1:
+        np.testing.assert_allclose(ends[0] - ends[1], 0.019 * 2 * 3 * before, rtol=1e-3)
+    assert np.abs(ends[1]).sum() < np.abs(ends[0]).sum()
+
+
+def test_the_start_counts_where_no_epoch_betters_it():
+    """Labels of train are turned round, so that every step leads away from the good start."""
+    maps, label = separable(seed=1)
+    head, _ = fit_plain({}, batches_of(*separable()), batches_of(maps, label))
+    before, loss = head.get_weights(), loss_of(head, maps, label)
+    wrong = batches_of(separable()[0], 1 - separable()[1])
+    settings = TRAIN.model_copy(update={"patience": 3})
+    rows = fit(head, settings, wrong, batches_of(maps, label), start_counts=True)
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert rows[0]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert rows[0]["accuracy"] < 0.2
+    assert best_epoch(rows, "val_loss") is rows[0]
+    for weight, old in zip(head.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_a_start_that_is_bettered_is_only_a_row():
+    maps, label = separable(seed=1)
+    with_start, without = [], []
+    for rows, start_counts in ((with_start, True), (without, False)):
+        configure(3, 2)
+        head = heads.build_head((3, 3, 8), 2, "none", PLAIN)
+        val = batches_of(maps, label)
+        rows += fit(head, TRAIN, batches_of(*separable()), val, start_counts=start_counts)
+        kept = best_epoch(rows, "val_loss")["val_loss"]
+        assert loss_of(head, maps, label) == pytest.approx(kept, rel=1e-5)
+    assert with_start[1:] == without

@@ -73,7 +73,7 @@ def test_every_attention_comes_back(tmp_path, attention):
     [
         (2, {"output": "sigmoid", "pooling": "gem"}),
         (2, {"output": "softmax", "pooling": "avgmax"}),
-        (3, {"noise": 0.1, "norm": True, "dropout": 0.3, "units": 8, "l2": 0.01}),
+        (3, {"noise": 0.1, "norm": "batch", "dropout": 0.3, "units": 8, "l2": 0.01}),
     ],
 )
 def test_every_head_comes_back(tmp_path, n_classes, changes):

@@ -11,7 +11,9 @@ from tests.helpers.training_sets import TRAIN
 
 MODEL = read_params(ROOT / "params.yaml").model
 MAX = MODEL.head.model_copy(update={"pooling": "max"})
-SCRATCH = {"backbone": "cnn", "weights": "none", "trainable": "all"}
+RANDOM = MODEL.head.model_copy(update={"start": "random", "norm": "batch"})
+FROM_SCRATCH = {"backbone": "cnn", "weights": "none", "trainable": "all"}
+SCRATCH = FROM_SCRATCH | {"head": RANDOM}
 
 
 @pytest.mark.parametrize(
@@ -46,11 +48,12 @@ SCRATCH = {"backbone": "cnn", "weights": "none", "trainable": "all"}
         (SCRATCH, {"warmup_epochs": 5}, 1, r"train\.warmup_epochs has no effect: it trains"),
         (SCRATCH, {"warmup_epochs": 0}, 1, None),
         (SCRATCH, {}, 3, r"augment\.views: 3 has no effect"),
+        ({"head": MAX, "attention": "pool"}, {}, 2, r"head\.pooling has no"),
         (
-            {"head": MODEL.head.model_copy(update={"pooling": "max"})},
+            FROM_SCRATCH,
             {},
-            2,
-            r"head\.pooling has no",
+            1,
+            r"random weights and batch normalisation: model\.head\.start: linear",
         ),
     ],
 )

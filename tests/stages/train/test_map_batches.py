@@ -2,10 +2,11 @@
 
 import keras
 import numpy as np
+import pytest
 
 from common.tables.sampling import Sampling
 from stages.train.map_batches import MapBatches
-from tests.helpers.training_sets import sampling_of
+from tests.helpers.training_sets import drawn, sampling_of
 
 
 def views(n=6, count=3):
@@ -14,9 +15,8 @@ def views(n=6, count=3):
     return values[..., None, None, None].astype(np.float16)
 
 
-def seen(batches):
-    drawn = [batches[i] for i in range(len(batches))]
-    maps, labels, _ = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+def seen(batches, epoch):
+    maps, labels, _ = drawn(batches, epoch)
     return maps.ravel().astype(int).tolist(), labels
 
 
@@ -25,36 +25,60 @@ def test_repeats_use_other_views_and_epochs_too():
     label = np.array([0, 0, 1, 1, 1, 1])
     batches = MapBatches(views(), label, 2, sampling, batch_size=2, seed=1)
     assert len(batches) == 3
-    batches.on_epoch_begin()
-    first, labels = seen(batches)
+    first, labels = seen(batches, 0)
     assert sorted(first) == [0, 10, 20, 21, 22]
     assert labels.shape == (5, 2)
     assert labels[np.array(first) >= 20].tolist() == [[0, 1]] * 3
-    batches.on_epoch_begin()
-    second, _ = seen(batches)
+    second, _ = seen(batches, 1)
     assert sorted(second) == [1, 11, 20, 21, 22]
     again = MapBatches(views(), label, 2, sampling, batch_size=2, seed=1)
-    again.on_epoch_begin()
-    assert seen(again)[0] == first
+    assert seen(again, 0)[0] == first
+
+
+def test_weights_go_with_their_rows_and_maps_keep_their_type():
+    sampling = sampling_of([3, 0, 5], [0, 0, 0], np.array([0.5, 2, 3], np.float32))
+    batches = MapBatches(views(), np.arange(6), 6, sampling, batch_size=2, seed=0)
+    maps, labels, weights = drawn(batches, 0)
+    assert maps.dtype == np.float16
+    assert labels.dtype == weights.dtype == np.float32
+    rows = maps.ravel().astype(int) // 10
+    np.testing.assert_array_equal(labels.argmax(axis=1), rows)
+    assert dict(zip(rows, weights, strict=True)) == {0: 2, 3: 0.5, 5: 3}
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_maps_in_memory_and_in_a_file_give_the_same_batches(tmp_path, mixed):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "maps.npy", rng.normal(size=(7, 2, 3, 3, 4)).astype(np.float16))
+    maps = np.load(tmp_path / "maps.npy", mmap_mode="r")
+    mixtures = (rng.permutation(7), rng.random(7, np.float32)) if mixed else None
+    left, right = (
+        MapBatches(maps, np.arange(7) % 2, 2, Sampling.plain(7), 3, 0, mixtures, resident)
+        for resident in (True, False)
+    )
+    for epoch in (0, 1):
+        for one, other in zip(drawn(left, epoch), drawn(right, epoch), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
-    """What Keras really feeds: it calls on_epoch_end before the first epoch."""
+    """What Keras really feeds: it may look at a batch before the first epoch."""
     label = np.array([0, 1] * 3)
     batches = MapBatches(views(), label, 2, Sampling.plain(6), batch_size=4, seed=0)
-    drawn = []
+    fed = []
 
     class Spy(keras.Model):
         def train_step(self, data):
-            drawn.append(data[0].numpy().ravel())
+            fed.append(data[0].numpy().ravel())
             return super().train_step(data)
 
     inputs = keras.Input((1, 1, 1))
     outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs))
     model = Spy(inputs, outputs)
     model.compile("sgd", "categorical_crossentropy", run_eagerly=True)
-    model.fit(batches, epochs=3, shuffle=False, verbose=0)
-    values = np.concatenate(drawn).astype(int)
+    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: batches.begin_epoch(e))
+    model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0, callbacks=[begin])
+    values = np.concatenate(fed).astype(int)
     assert len(values) == 18
     for epoch in range(3):
         epoch_values = sorted(values[6 * epoch : 6 * epoch + 6].tolist())

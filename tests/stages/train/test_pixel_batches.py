@@ -3,10 +3,17 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from common.images import encode_png
+from common.tables.dataset import Dataset, write_dataset
 from common.tables.sampling import Sampling
-from stages.train.pixel_batches import PackedImages, PixelBatches
+from networks.augment import Augmenter
+from stages.train.pixel_batches import PackedImages, PixelBatches, pixel_batches
+from tests.helpers.augment_settings import STILL
 from tests.helpers.images import write_numbered_images
+from tests.helpers.pipeline import PREPROCESSING
+from tests.helpers.training_sets import sampling_of
 
 N, SIDE = 11, 16
 
@@ -20,7 +27,9 @@ def batches_of(dataset, folder, rows=None, weights=None, seed=0):
     rows = np.arange(N) if rows is None else np.array(rows)
     weights = np.ones(len(rows), np.float32) if weights is None else weights
     sampling = Sampling(rows, np.zeros(len(rows), np.int64), weights)
-    return PixelBatches(PackedImages(dataset, folder), dataset.label, 2, sampling, 4, seed)
+    return PixelBatches(
+        PackedImages(dataset, folder), dataset.label, 2, sampling, 4, seed, dataset.image_id
+    )
 
 
 def test_packed_images_are_the_dataset_in_any_order(dataset, tmp_path):
@@ -35,8 +44,8 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
     rows = [*range(N), 3, 3]
     batches = batches_of(dataset, tmp_path, rows, np.arange(len(rows), dtype=np.float32))
     orders = []
-    for _ in range(3):
-        batches.on_epoch_begin()
+    for epoch in range(3):
+        batches.begin_epoch(epoch)
         assert len(batches) == 4
         pixels, labels, weights = (
             np.concatenate(arrays) for arrays in zip(*(batches[i] for i in range(4)), strict=True)
@@ -50,13 +59,11 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
         orders.append(value.tolist())
     assert orders[0] != orders[1] != orders[2]
     again = batches_of(dataset, tmp_path, rows)
-    again.on_epoch_begin()
     assert np.concatenate([again[i][0] for i in range(4)])[:, 0, 0, 0].tolist() == orders[0]
 
 
 def test_batches_asked_for_out_of_order_or_twice_are_the_same(dataset, tmp_path):
     batches = batches_of(dataset, tmp_path)
-    batches.on_epoch_begin()
     straight = [batches[i][0] for i in range(3)]
     for index in (2, 0, 0, 1, 1):
         np.testing.assert_array_equal(batches[index][0], straight[index])
@@ -74,8 +81,47 @@ def test_what_keras_feeds_is_every_image_once_an_epoch(dataset, tmp_path):
     outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs))
     model = Spy(inputs, outputs)
     model.compile("sgd", "categorical_crossentropy", run_eagerly=True)
-    model.fit(batches_of(dataset, tmp_path), epochs=3, shuffle=False, verbose=0)
+    batches = batches_of(dataset, tmp_path)
+    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: batches.begin_epoch(e))
+    model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0, callbacks=[begin])
     epochs = [drawn[i * N : (i + 1) * N] for i in range(3)]
     assert len(drawn) == 3 * N
     assert all(sorted(epoch) == list(range(N)) for epoch in epochs)
     assert epochs[0] != epochs[1]
+
+
+def test_every_sample_of_every_epoch_is_another_view_and_none_the_plain_image(tmp_path):
+    """The first pixel says the row, the shift of the ramp below it the view."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
+    rows = [
+        {
+            "png": encode_png(Image.fromarray(image)),
+            "path": f"{i}.png",
+            "image_id": f"{i:016x}",
+            "label": i,
+            "group": i,
+        }
+        for i, image in enumerate(noise)
+    ]
+    write_dataset(tmp_path / "train", ["a", "b"], PREPROCESSING, rows)
+    splits = {name: Dataset(tmp_path / "train") for name in ("train", "val")}
+    sampling = {"train": sampling_of([0, 1, 1], [0, 0, 1]), "val": Sampling.plain(2)}
+    augmenter = Augmenter(STILL.model_copy(update={"rotation": 0.5, "shift": 0.3}), 1)
+    batches = pixel_batches(splits, sampling, 2, 0, tmp_path / "scratch", augmenter)
+    seen = []
+    for epoch in range(3):
+        batches["train"].begin_epoch(epoch)
+        for index in range(2):
+            pixels, labels, _ = batches["train"][index]
+            seen += [
+                (view.tobytes(), label.argmax()) for view, label in zip(pixels, labels, strict=True)
+            ]
+    assert len({view for view, _ in seen}) == 9
+    assert [label for _, label in seen].count(1) == 6
+    expected = {augmenter.view(noise[1], rows[1]["image_id"], n).tobytes() for n in range(1, 7)}
+    assert {view for view, label in seen if label == 1} <= expected
+    assert {image.tobytes() for image in noise}.isdisjoint(view for view, _ in seen)
+    batches["val"].begin_epoch(5)
+    pixels, labels, _ = batches["val"][0]
+    np.testing.assert_array_equal(pixels[np.argsort(labels.argmax(axis=1))], noise)

@@ -12,7 +12,8 @@ from tests.helpers.training_sets import PLAIN
 
 EVERY_LAYER = {
     "noise": 0.1,
-    "norm": True,
+    "start": "random",
+    "norm": "batch",
     "dropout": 0.3,
     "units": 8,
     "activation": "gelu",

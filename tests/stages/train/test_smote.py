@@ -10,6 +10,7 @@ from common.params import read_params
 from common.tables.sampling import Sampling, read_sampling
 from stages.train.map_batches import MapBatches
 from stages.train.smote import find_mixtures
+from tests.helpers.training_sets import drawn
 
 
 def maps_at(points):
@@ -54,12 +55,13 @@ def test_partners_are_the_five_nearest_by_the_mean_and_all_come_up():
 def test_batches_mix_maps_so_that_their_means_are_mixed():
     rng = np.random.default_rng(0)
     maps = rng.normal(size=(3, 2, 4, 5, 7)).astype(np.float16)
-    sampling = Sampling(np.array([0, 2, 2]), np.array([0, 0, 1]), np.ones(3, np.float32))
+    weights = np.array([1, 2, 3], np.float32)  # by which the samples are told apart
+    sampling = Sampling(np.array([0, 2, 2]), np.array([0, 0, 1]), weights)
     mixtures = (np.array([0, 2, 1]), np.array([0, 0, 0.25], np.float32))
     label = np.array([0, 1, 1])
     batches = MapBatches(maps, label, 2, sampling, batch_size=3, seed=0, mixtures=mixtures)
-    batches.epoch = 0
-    mixed_maps, one_hot, _ = batches[0]
+    columns = drawn(batches)
+    mixed_maps, one_hot, _ = (column[np.argsort(columns[-1])] for column in columns)
     mean = maps.astype(np.float32).mean(axis=(2, 3))
     np.testing.assert_array_equal(mixed_maps[:2], maps[[0, 2], 0].astype(np.float32))
     expected = 0.75 * mean[2, 1] + 0.25 * mean[1, 1]  # the second use of a row: view 1 of both

@@ -13,7 +13,7 @@ from common.tables.history import HISTORY_FIRST_COLUMNS
 from common.tables.sampling import Sampling, write_sampling
 from networks.classifier import load_classifier
 from networks.maps import read_maps
-from stages.predict.inference import predict_maps
+from tests.helpers.training_sets import probabilities_of
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -22,9 +22,11 @@ def test_training_learned_and_its_history_is_told(whole_run):
     history = pd.read_csv(whole_run.path("p/train/history.csv"))
     assert list(history.columns)[:6] == HISTORY_FIRST_COLUMNS
     train_metrics = read_json(whole_run.path("m/train.json"))
-    assert train_metrics["epochs"] == len(history)
-    assert train_metrics["best_epoch"] == history["val_loss"].idxmin() + 1
+    assert train_metrics["epochs"] == len(history) - 1  # the first row is the start
+    assert history["epoch"].tolist() == list(range(len(history)))
+    assert train_metrics["best_epoch"] == history["val_loss"].idxmin()
     assert train_metrics["val_loss"] == pytest.approx(history["val_loss"].min())
+    assert train_metrics["linear"]["val_loss"] == pytest.approx(history["val_loss"][0], rel=1e-3)
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
     assert read_json(whole_run.path("m/evaluate.json"))["test"]["accuracy"] > 0.8
 
@@ -84,7 +86,9 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
 ):
     changes = {"ema": 0.6, "monitor": "val_f1_macro", "loss": "focal"}
     params = small_params(
-        model__head__l2=0.0, **{f"train__{name}": value for name, value in changes.items()}
+        model__head__l2=0.0,
+        model__head__start="random",
+        **{f"train__{name}": value for name, value in changes.items()},
     )
     other = type(whole_run)(tmp_path, params)
     for name in ("dataset", "features", "sampling"):
@@ -96,7 +100,7 @@ def test_the_model_saved_is_the_averaged_one_of_the_monitored_epoch(
     assert train_metrics["val_f1_macro"] == pytest.approx(history["val_f1_macro"].max())
     val = Dataset(other.path("dataset/val"))
     maps = read_maps(other.path("features/val.npy"), val)
-    answers = predict_maps(load_classifier(other.path("models/classifier")).head, maps, 16)
+    answers = probabilities_of(load_classifier(other.path("models/classifier")).head, maps)
     p = answers[np.arange(val.n), val.label]
     assert train_metrics["val_loss"] == pytest.approx(((1 - p) ** 2 * -np.log(p)).mean(), rel=1e-3)
     expected = f1_score(val.label, answers.argmax(axis=1), average="macro")

@@ -7,21 +7,24 @@ import pytest
 from common.images import encode_png
 from common.tables.dataset import Dataset, write_dataset
 from common.tables.sampling import Sampling
+from networks.augment import Augmenter
 from networks.backbones.build import build_backbone
 from networks.classifier import compose
+from networks.engine import FLOAT32, TENSORFLOW, Engine, frozen_backbone
 from networks.heads import build_head
 from networks.maps import read_maps
+from networks.pixels import decode_batch
 from networks.runtime import configure
 from stages.extract.maps import write_maps
-from stages.predict.inference import predict_maps, predict_pixels
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.pixel_batches import pixel_batches
 from stages.train.trainable import set_trainable
 from stages.train.tuning import TunedNetwork, depth_factors, join_histories, tune
+from tests.helpers.augment_settings import STILL
 from tests.helpers.images import COLOURS, make_image
 from tests.helpers.pipeline import PREPROCESSING
-from tests.helpers.training_sets import PLAIN, TRAIN
+from tests.helpers.training_sets import PLAIN, TRAIN, probabilities_of
 
 SIDE, N = 64, 24
 FIXED = {"shuffle": False, "verbose": 0}
@@ -75,15 +78,17 @@ def test_with_nothing_trainable_it_agrees_with_the_frozen_path(dataset, tmp_path
         if on_pixels:
             batches = batches_of(dataset, tmp_path)
             history = tune(TunedNetwork(backbone, head), settings, batches, batches, [])
-            probabilities = predict_pixels(compose(backbone, head), dataset, 8)
+            pixels = decode_batch(list(dataset.png_at(range(N)).values()))
+            probabilities = compose(backbone, head).predict(pixels, verbose=0)
         else:
             path = tmp_path / "maps.npy"
-            write_maps(path, backbone, dataset, None, 1, 8)
+            network = frozen_backbone(backbone, Engine(TENSORFLOW, FLOAT32))
+            write_maps(path, network, dataset, Augmenter(STILL, 0), 1, 8)
             maps = read_maps(path, dataset)
             plain = Sampling.plain(dataset.n)
             batches = MapBatches(maps, dataset.label, 2, plain, 8, 0)
             history = fit(head, settings, batches, batches)
-            probabilities = predict_maps(head, maps, 8)
+            probabilities = probabilities_of(head, maps)
         results.append((history, probabilities))
     (frozen, p), (tuned, q) = results
     np.testing.assert_allclose(p, q, atol=1e-3)
@@ -145,26 +150,22 @@ def test_the_rate_falls_by_depth_and_the_head_keeps_its_own():
     assert len(factors) == 4
 
 
-def test_augmentation_and_mixing_act_in_training_alone():
-    """The augmenter adds 1, the mixer swaps the two images with labels and weights."""
+def test_mixing_acts_in_training_alone():
+    """The mixer swaps the two images with labels and weights."""
     backbone = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.Identity()])
     head = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.Flatten(), logit_of_two()])
     seen = []
-
-    def add_one(pixels, training):
-        assert training
-        return pixels + 1
 
     def swap(pixels, labels):
         seen.append((pixels.numpy().ravel(), labels.numpy()))
         return pixels[::-1], labels[::-1]
 
-    network = TunedNetwork(backbone, head, add_one, swap)
-    network.compile("sgd", "categorical_crossentropy", run_eagerly=True)
+    network = TunedNetwork(backbone, head, swap)
+    network.compile("sgd", keras.losses.CategoricalCrossentropy(), run_eagerly=True)
     pixels = np.array([3, 8], np.uint8).reshape(2, 1, 1, 1)
     weights = np.array([1, 5], np.float32)
     network.fit(pixels, np.eye(2, dtype=np.float32), sample_weight=weights, **FIXED)
-    np.testing.assert_array_equal(seen[0][0], [4, 9])
+    np.testing.assert_array_equal(seen[0][0], [3, 8])
     np.testing.assert_array_equal(seen[0][1], [[1, 0, 1], [0, 1, 5]])
     before = len(seen)
     network.predict(pixels.astype(np.float32), verbose=0)
@@ -202,4 +203,6 @@ def test_histories_are_joined_by_phase_with_epochs_counted_on():
         {"epoch": 2, "loss": 0.4, "phase": "warm-up"},
         {"epoch": 3, "loss": 0.5, "phase": "tuning"},
     ]
+    start = {"epoch": 0, "loss": 0.6}
+    assert [row["epoch"] for row in join_histories([start, *rows], rows)] == [0, 1, 2, 3, 4]
     assert join_histories([], rows[:1]) == [{"epoch": 1, "loss": 0.5, "phase": "tuning"}]

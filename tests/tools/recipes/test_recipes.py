@@ -227,7 +227,7 @@ def check_head(params, head):
     if settings.noise:
         assert isinstance(layers["noise"], keras.layers.GaussianNoise)
         assert layers["noise"].stddev == settings.noise
-    assert ("norm" in layers) == settings.norm
+    assert ("norm" in layers) == (settings.norm != "none")
     assert ("attention_weights" in layers) == (params.model.attention != "none")
     if params.model.attention != "none":
         assert isinstance(layers["attention_weights"], ATTENTION[params.model.attention])
@@ -247,7 +247,7 @@ def check_head(params, head):
 
 def check_training(params, run):
     history = pd.read_csv(run.path("p/train/history.csv"))
-    assert len(history) == 1
+    assert history["epoch"].max() == 1
     train, tuned = params.train, params.model.trainable != "none"
     rate = (tuned and train.tuning_rate) or train.learning_rate
     # After the only step: cosine has come to zero, polynomial to its end.
