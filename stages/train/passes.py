@@ -9,9 +9,6 @@ from common import cli
 from networks.forward import traced
 from stages.train.steps import Batch, Step
 
-# Gathers of batches that run ahead of their steps: more take memory, and made nothing faster.
-AHEAD = 2
-
 
 def looped(
     batch_at: Callable[[tf.Tensor], Batch], n_steps: int, at_once: int
@@ -36,7 +33,8 @@ def looped(
                 step(batch_at(index))
                 return (index + 1,)
 
-            tf.while_loop(lambda index: index < end, body, (first,), parallel_iterations=AHEAD)
+            # More iterations at a time would gather ahead, which takes memory and was no faster.
+            tf.while_loop(lambda index: index < end, body, (first,), parallel_iterations=1)
 
         graph = traced(loop, number, number)
 
