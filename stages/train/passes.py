@@ -15,7 +15,7 @@ def looped(
 ) -> Callable[[Step], Callable[[], None]]:
     """Passes whose steps are made without Python between them.
 
-    A step of a small head takes .3 ms, and Keras's `fit` some 1.5 ms more to begin it.
+    A step of a small head takes .3 ms, and Keras's `fit` a good 1 ms more to begin it.
 
     Args:
         batch_at: from int64 scalar, the number of a step, to its batch; TensorFlow alone.
