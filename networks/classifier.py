@@ -86,5 +86,6 @@ def load_classifier(folder: Path) -> Classifier:
         card["resize"],
         card["max_pixels"],
         card["frozen"],
-        as_list(card["params"]["model"]["backbone"]),
+        # Without, a card that somebody wrote by hand: no rule about networks applies to it.
+        as_list(card.get("params", {}).get("model", {}).get("backbone", "")),
     )

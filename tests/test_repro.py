@@ -154,7 +154,8 @@ def test_a_search_ends_in_an_experiment_that_scores_as_its_trial_did(project):
     loss = read_json(project.folder / "metrics/evaluate.json")["val"]["loss"]
     assert f"start  {loss:>12.4f}  as in params.yaml" in output
     assert "nothing better than the settings of params.yaml" in output
-    write_params(project.folder / "params.yaml", **(SMALL | {"train__learning_rate": 1e-7}))
+    hopeless = {"model__head__start": "random", "train__learning_rate": 1e-7}
+    write_params(project.folder / "params.yaml", **(SMALL | hopeless))
     output = project.call(*search, "3")  # of other settings, so another search
     assert "continues" not in output
     assert project.ran(output) == AFTER_EXTRACT
