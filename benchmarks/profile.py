@@ -1,10 +1,10 @@
 """A flame graph of a stage, as dvc.yaml runs it: where its seconds go.
 
-    python -m benchmarks.profile [STAGE] [--output FILE.svg]
+    python -m benchmarks.profile [STAGE] [--output FILE.svg | FILE.raw]
 
 By py-spy, which looks at the process a hundred times a second from outside, native code included in
 the Python line that called it. What the stage needs must be there (`dvc repro STAGE`); its outputs
-are written again.
+are written again. A file .raw is for `benchmarks.flames`, which draws several.
 """
 
 import argparse
@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     output = args.output or Path(f"profile_{args.stage}.svg")
     command = shlex.split(stages[args.stage]["cmd"])
-    words = ["py-spy", "record", "--format", "flamegraph", "--output", str(output), "--", *command]
+    kind = "raw" if output.suffix == ".raw" else "flamegraph"
+    words = ["py-spy", "record", "--format", kind, "--output", str(output), "--", *command]
     status = subprocess.run(words, check=False).returncode
     if status or not output.exists():
         raise StageError(

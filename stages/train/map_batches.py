@@ -1,17 +1,19 @@
 """Batches of cached maps, for the training of a head."""
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from common.tables.dataset import Dataset
 from common.tables.sampling import Sampling
+from stages.train.passes import looped, streamed
+from stages.train.steps import Batch, Step
 
 RESIDENT_SHARE = 0.25  # of the machine's memory that maps may take to be held in it
-AHEAD = 2  # batches gathered while one is in use
+BYTES_AT_ONCE = 2**28  # of maps in one call of TensorFlow: about a second
 
 
 class MapBatches:
@@ -19,12 +21,9 @@ class MapBatches:
 
     The k-th occurrence of a row uses view k in the first epoch and the next view in each epoch
     after (modulo the number of views), so that repeats differ within an epoch and every view is
-    used in the end. Maps come in the type that they are stored in. Where they take less than
-    RESIDENT_SHARE of the memory, TensorFlow gathers them there; else they are read from their file.
-
-    Attributes:
-        dataset: what Keras's `fit` takes; every iteration is the epoch that `begin_epoch` began.
-        steps_at_once: steps that `fit` makes in one call of TensorFlow.
+    used in the end. Maps come in the type that they are stored in, those that are mixed in
+    float32. Where they take less than RESIDENT_SHARE of the memory, TensorFlow gathers them there;
+    else they are read from their file.
     """
 
     def __init__(
@@ -54,24 +53,24 @@ class MapBatches:
         if resident is None:
             resident = maps.nbytes < RESIDENT_SHARE * memory()
         kind = _InMemory if resident else _InFile
-        self._batches = kind(maps, one_hot, self._samples(0), batch_size, mixtures is not None)
-        self.dataset = self._batches.dataset
-        self.steps_at_once = len(self) if resident else 1
+        self._source = kind(maps, one_hot, self._samples(0), batch_size)
 
     def __len__(self) -> int:
         return self._length
 
     def begin_epoch(self, epoch: int) -> None:
         """Chooses views and order of an epoch, counted from 0."""
-        self._batches.assign(self._samples(epoch))
+        self._source.assign(self._samples(epoch))
+
+    def passes(self, step: Step) -> Callable[[], None]:
+        """A function that makes a step with each batch of the epoch that was begun last."""
+        return self._source.passes(len(self))(step)
 
     def _samples(self, epoch: int) -> "Samples":
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.sampling.rows))
         rows, occurrences, weights = (column[order] for column in self.sampling)
-        partners, shares = rows, np.zeros(len(rows), np.float32)
-        if self.mixtures is not None:
-            partners, shares = (column[order] for column in self.mixtures)
-        return Samples(rows, (occurrences + epoch) % self._views, weights, partners, shares)
+        views = (occurrences + epoch) % self._views
+        return Samples(rows, views, weights, *(column[order] for column in self.mixtures or ()))
 
 
 class Samples(NamedTuple):
@@ -81,72 +80,78 @@ class Samples(NamedTuple):
         rows: int (n_samples,), of the maps.
         views: int, likewise.
         weights: float32, of the loss.
-        partners: int, rows to mix with.
-        shares: float32, of the partners, 0 for none.
+        partners: int, rows to mix with; None: nothing is mixed.
+        shares: float32, of the partners, 0 for none; None likewise.
     """
 
-    rows: np.ndarray
-    views: np.ndarray
-    weights: np.ndarray
-    partners: np.ndarray
-    shares: np.ndarray
+    rows: np.ndarray | tf.Tensor
+    views: np.ndarray | tf.Tensor
+    weights: np.ndarray | tf.Tensor
+    partners: np.ndarray | tf.Tensor | None = None
+    shares: np.ndarray | tf.Tensor | None = None
+
+    def changed(self, change: Callable) -> "Samples":
+        """The columns that there are, each changed."""
+        return Samples(*(column if column is None else change(column) for column in self))
 
 
 class _InMemory:
     """Batches that TensorFlow gathers without Python, from maps in memory."""
 
-    def __init__(self, maps, one_hot, samples: Samples, batch_size: int, mixes: bool):
+    def __init__(self, maps: np.ndarray, one_hot: np.ndarray, samples: Samples, batch_size: int):
         with tf.device("CPU"):  # a GPU's memory is for training
-            held, labels = tf.constant(maps), tf.constant(one_hot)
-            self._columns = [tf.Variable(column, trainable=False) for column in samples]
-        n = len(samples.rows)
+            self._maps, self._one_hot = tf.constant(maps), tf.constant(one_hot)
+            self._samples = samples.changed(lambda column: tf.Variable(column, trainable=False))
+        self._batch_size, self._n = batch_size, len(samples.rows)
+        self._at_once = max(1, BYTES_AT_ONCE // (batch_size * maps[0, 0].nbytes))
 
-        def batch_at(index):
-            chosen = slice(index * batch_size, tf.minimum((index + 1) * batch_size, n))
-            rows, views, weights, partners, shares = (column[chosen] for column in self._columns)
-            batch = tf.gather_nd(held, tf.stack([rows, views], axis=1))
-            if mixes:
-                batch = tf.cast(batch, tf.float32)
-                others = tf.gather_nd(held, tf.stack([partners, views], axis=1))
-                shares = shares[:, None, None, None]
-                batch += shares * (tf.cast(others, tf.float32) - batch)
-            return batch, tf.gather(labels, rows), weights
-
-        steps = tf.data.Dataset.range(-(-n // batch_size))
-        self.dataset = steps.map(batch_at).prefetch(AHEAD)
+    def passes(self, n_steps: int) -> Callable[[Step], Callable[[], None]]:
+        return looped(self._batch, n_steps, self._at_once)
 
     def assign(self, samples: Samples) -> None:
-        for column, values in zip(self._columns, samples, strict=True):
-            column.assign(values)
+        for column, values in zip(self._samples, samples, strict=True):
+            if column is not None:
+                column.assign(values)
+
+    def _batch(self, index: tf.Tensor) -> Batch:
+        with tf.device("CPU"):
+            start = index * self._batch_size
+            chosen = slice(start, tf.minimum(start + self._batch_size, self._n))
+            rows, views, weights, partners, shares = self._samples.changed(
+                lambda column: column[chosen]
+            )
+            maps = tf.gather_nd(self._maps, tf.stack([rows, views], axis=1))
+            if shares is not None:
+                maps = tf.cast(maps, tf.float32)
+                others = tf.gather_nd(self._maps, tf.stack([partners, views], axis=1))
+                maps += shares[:, None, None, None] * (tf.cast(others, tf.float32) - maps)
+            return maps, tf.gather(self._one_hot, rows), weights
 
 
-class _InFile(keras.utils.PyDataset):
+class _InFile:
     """Batches that are read from a file as they are needed."""
 
-    def __init__(self, maps, one_hot, samples: Samples, batch_size: int, mixes: bool):
-        super().__init__(workers=1)
-        self.maps, self.one_hot, self.samples = maps, one_hot, samples
-        self.batch_size, self.mixes = batch_size, mixes
+    def __init__(self, maps: np.ndarray, one_hot: np.ndarray, samples: Samples, batch_size: int):
+        self._maps, self._one_hot, self._samples = maps, one_hot, samples
+        self._batch_size = batch_size
 
-    def __len__(self) -> int:
-        return -(-len(self.samples.rows) // self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        rows, views, weights, partners, shares = (column[chosen] for column in self.samples)
-        batch = self.maps[rows, views]
-        if self.mixes:
-            batch = batch.astype(np.float32)
-            others = self.maps[partners, views].astype(np.float32)
-            batch += shares[:, None, None, None] * (others - batch)
-        return batch, self.one_hot[rows], weights
-
-    @property
-    def dataset(self) -> "_InFile":
-        return self
+    def passes(self, n_steps: int) -> Callable[[Step], Callable[[], None]]:
+        return streamed(self._batch, n_steps)
 
     def assign(self, samples: Samples) -> None:
-        self.samples = samples
+        self._samples = samples
+
+    def _batch(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        rows, views, weights, partners, shares = self._samples.changed(
+            lambda column: column[chosen]
+        )
+        maps = self._maps[rows, views]
+        if shares is not None:
+            maps = maps.astype(np.float32)
+            others = self._maps[partners, views].astype(np.float32)
+            maps += shares[:, None, None, None] * (others - maps)
+        return maps, self._one_hot[rows], weights
 
 
 def memory() -> int:

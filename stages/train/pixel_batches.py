@@ -2,17 +2,17 @@
 
 import mmap
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from common import cli
 from common.images import decode_png
 from common.tables.dataset import Dataset
 from common.tables.sampling import Sampling
 from networks.augment import Augmenter
+from stages.train.passes import streamed
+from stages.train.steps import Step
 
 
 class PackedImages:
@@ -46,7 +46,7 @@ class PackedImages:
         return self._bytes[self._ends[row - 1] if row else 0 : self._ends[row]]
 
 
-class PixelBatches(keras.utils.PyDataset):
+class PixelBatches:
     """Batches of pixels, one-hot labels and weights for `fit`, shuffled anew every epoch.
 
     A batch is decoded, and augmented, by several threads while the one before is in use. Every
@@ -74,49 +74,33 @@ class PixelBatches(keras.utils.PyDataset):
         image_id: str (n,), from which views are drawn.
         augmenter: None: the images as they are.
         """
-        super().__init__(workers=1)  # in order: the threads are below
         self.image_id, self.augmenter = image_id, augmenter
         self._repeats = int(sampling.occurrences.max(initial=0)) + 1
         self.images, self.sampling = images, sampling
         self.one_hot = np.eye(n_classes, dtype=np.float32)[label]
         self.batch_size, self.seed = batch_size, seed
         self.order = np.arange(len(sampling.rows))
-        self._decoded: Iterator[np.ndarray] = iter(())
         self.begin_epoch(0)
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """uint8 `(batch, height, width, 3)`, float32 `(batch, n_classes)` and `(batch,)`."""
-        if index != self._next or index == 0:
-            self._decoded = cli.parallel_map(self._decode, range(index, len(self)))
-        self._next = index + 1
-        rows, _, weights = (column[self._chosen(index)] for column in self.sampling)
-        return next(self._decoded), self.one_hot[rows], weights
+    def passes(self, step: Step) -> Callable[[], None]:
+        """A function that makes a step with each batch of the epoch that was begun last.
 
-    @property
-    def steps_at_once(self) -> int:
-        """Steps that `fit` makes in one call of TensorFlow, as of `MapBatches`."""
-        return 1
-
-    @property
-    def dataset(self) -> "PixelBatches":
-        """What Keras takes, as of `MapBatches`."""
-        return self
+        Batches are uint8 `(batch, height, width, 3)`, float32 `(batch, n_classes)` and `(batch,)`.
+        """
+        return streamed(self._batch, len(self))(step)
 
     def begin_epoch(self, epoch: int) -> None:
         """Chooses the order of an epoch, counted from 0."""
         self.epoch = epoch
         order = np.random.default_rng([self.seed, epoch])
         self.order = order.permutation(len(self.order))
-        self._next = -1  # what was decoded ahead belongs to the order before
 
-    def _chosen(self, index: int) -> np.ndarray:
-        return self.order[index * self.batch_size : (index + 1) * self.batch_size]
-
-    def _decode(self, index: int) -> np.ndarray:
-        rows, occurrences, _ = (column[self._chosen(index)] for column in self.sampling)
+    def _batch(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        rows, occurrences, weights = (column[chosen] for column in self.sampling)
         images = [decode_png(self.images[row]) for row in rows]
         if self.augmenter is not None:
             numbers = self.epoch * self._repeats + occurrences + 1
@@ -124,7 +108,7 @@ class PixelBatches(keras.utils.PyDataset):
                 self.augmenter.view(image, self.image_id[row], int(number))
                 for image, row, number in zip(images, rows, numbers, strict=True)
             ]
-        return np.stack(images)
+        return np.stack(images), self.one_hot[rows], weights
 
 
 def pixel_batches(

@@ -1,11 +1,17 @@
-"""A step of training and of validation, with a loss that is reported without penalties."""
+"""Steps of training and of validation, with a loss that is reported without penalties."""
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
+# What a step is made of: inputs, one-hot labels and the weights of the samples in the loss.
+Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Step = Callable[[Batch], None]
+
 
 class Trained(keras.Model):
-    """A network while it is trained, for batches of inputs, one-hot labels and weights.
+    """A network while it is trained.
 
     Gradients are those of the loss and the penalties on weights together, as Keras has them. What
     is reported as `loss` and `val_loss` is the mean of weight times loss alone: with the penalties
@@ -17,9 +23,9 @@ class Trained(keras.Model):
         """What a step of training makes of its batch first."""
         return inputs, labels, weights
 
-    def train_step(self, data):
-        """A step of the optimizer; returns the mean values of the epoch so far."""
-        inputs, labels, weights = self.prepared(*keras.utils.unpack_x_y_sample_weight(data))
+    def train_on(self, batch: Batch) -> None:
+        """A step of the optimizer; the metrics count what was before it."""
+        inputs, labels, weights = self.prepared(*batch)
         with tf.GradientTape() as tape:
             outputs = self(inputs, training=True)
             loss = self.loss(labels, outputs, sample_weight=weights)
@@ -27,19 +33,26 @@ class Trained(keras.Model):
             scaled = self.optimizer.scale_loss(total)
         gradients = tape.gradient(scaled, self.trainable_weights)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
-        return self._means(loss, labels, outputs, weights)
+        self._count(loss, labels, outputs)
 
-    def test_step(self, data):
-        """A batch of validation; returns the mean values so far."""
-        inputs, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    def test_on(self, batch: Batch) -> None:
+        """A step of validation."""
+        inputs, labels, weights = batch
         outputs = self(inputs, training=False)
-        loss = self.loss(labels, outputs, sample_weight=weights)
-        return self._means(loss, labels, outputs, weights)
+        self._count(self.loss(labels, outputs, sample_weight=weights), labels, outputs)
 
-    def _means(self, loss, labels, outputs, weights):
-        tracker = next(metric for metric in self.metrics if metric.name == "loss")
-        tracker.update_state(loss, sample_weight=tf.shape(outputs)[0])
-        return self.compute_metrics(None, labels, outputs, sample_weight=weights)
+    def values_of(self, steps: Callable[[], None]) -> dict[str, float]:
+        """Means of loss and metrics over all the steps that a call makes."""
+        self.reset_metrics()
+        steps()
+        return {name: float(value) for name, value in self.get_metrics_result().items()}
+
+    def _count(self, loss, labels, outputs):
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=tf.shape(outputs)[0])
+            else:
+                metric.update_state(labels, outputs)
 
 
 class TrainedHead(Trained):

@@ -1,7 +1,7 @@
 """Settings of a plain head and of its training, and small sets of maps to train on."""
 
-import keras
 import numpy as np
+import tensorflow as tf
 
 from common.schema import Head, Train
 from common.tables.sampling import Sampling
@@ -66,14 +66,22 @@ def sampling_of(rows, times, weights=None):
     return Sampling(np.array(rows), np.array(times), ones if weights is None else weights)
 
 
-def drawn(batches, epoch=0):
-    """Maps, one-hot labels and weights of a whole epoch, in its order."""
+def fed(batches, epoch=0):
+    """What `fit` gives to the steps of an epoch: maps, one-hot labels and weights of each."""
+    seen = []
     batches.begin_epoch(epoch)
-    steps = range(len(batches))
-    from_file = isinstance(batches.dataset, keras.utils.PyDataset)
-    read = map(batches.dataset.__getitem__, steps) if from_file else batches.dataset
-    parts = [[np.asarray(column) for column in batch] for batch in read]
-    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    steps = batches.passes(lambda batch: seen.append([np.asarray(part) for part in batch]))
+    tf.config.run_functions_eagerly(True)
+    try:
+        steps()
+    finally:
+        tf.config.run_functions_eagerly(False)
+    return seen
+
+
+def drawn(batches, epoch=0):
+    """The same of all steps together, in their order."""
+    return [np.concatenate(columns) for columns in zip(*fed(batches, epoch), strict=True)]
 
 
 def probabilities_of(head, maps):

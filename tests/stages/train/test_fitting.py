@@ -1,19 +1,26 @@
 """Fitting of a head: early stopping, the weights that are kept, averaged weights."""
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
 from common.errors import StageError
+from common.tables.sampling import Sampling
 from networks import heads
 from networks.runtime import configure
 from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.monitors import best_epoch
+from stages.train.optimizers import build_optimizer
 from tests.helpers.training_sets import (
     PLAIN,
     TRAIN,
     batches_of,
+    drawn,
     probabilities_of,
     sampling_of,
     separable,
@@ -237,3 +244,55 @@ def test_a_start_that_is_bettered_is_only_a_row():
         kept = best_epoch(rows, "val_loss")["val_loss"]
         assert loss_of(head, maps, label) == pytest.approx(kept, rel=1e-5)
     assert with_start[1:] == without
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_maps_in_memory_and_in_a_file_give_the_same_history_and_weights(ema):
+    maps, label = separable()
+    head = PLAIN.model_copy(update={"noise": 0.1, "dropout": 0.2, "norm": "batch"})
+    ends = []
+    for resident in (True, False):
+        configure(3, 2)
+        model = heads.build_head((3, 3, 8), 2, "pool", head)
+        rng = np.random.default_rng(0)
+        mixtures = (rng.permutation(len(label)), rng.random(len(label), np.float32))
+        train, val = (
+            MapBatches(maps, label, 2, Sampling.plain(len(label)), 8, 0, mixed, resident)
+            for mixed in (mixtures, None)
+        )
+        settings = TRAIN.model_copy(update={"epochs": 4, "ema": ema})
+        ends.append((fit(model, settings, train, val, start_counts=True), model.get_weights()))
+    assert ends[0][0] == ends[1][0]
+    for one, other in zip(ends[0][1], ends[1][1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_an_epoch_is_the_one_that_keras_fit_makes(name):
+    """The same batches, handed to Keras's own `fit`: same losses, same weights."""
+    maps, label = separable()
+    settings = TRAIN.model_copy(update={"epochs": 3, "optimizer": name, "schedule": "cosine"})
+    ours, theirs = (heads.build_head((3, 3, 8), 2, "pool", PLAIN) for _ in range(2))
+    theirs.set_weights(ours.get_weights())
+    rows = fit(ours, settings, batches_of(maps, label), batches_of(*separable(seed=1)))
+    batches = batches_of(maps, label)
+    theirs.compile(build_optimizer(settings, len(batches)), "categorical_crossentropy")
+    for epoch in range(3):
+        inputs, one_hot, weights = drawn(batches, epoch)
+        history = theirs.fit(
+            inputs.astype(np.float32), one_hot, 8, sample_weight=weights, shuffle=False, verbose=0
+        ).history
+        assert rows[epoch]["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
+    assert best_epoch(rows, "val_loss")["epoch"] == 3  # so that ours has the weights of the end
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_ctrl_c_ends_a_training():
+    maps, label = separable()
+    settings = TRAIN.model_copy(update={"epochs": 10**6, "patience": 10**6})
+    timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        fit_plain(settings.model_dump(), batches_of(maps, label), batches_of(*separable()))
+    timer.join()

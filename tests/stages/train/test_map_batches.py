@@ -1,12 +1,12 @@
 """Batches of cached maps: which views, in which order, and what `fit` is given."""
 
-import keras
 import numpy as np
 import pytest
 
 from common.tables.sampling import Sampling
+from stages.train import map_batches
 from stages.train.map_batches import MapBatches
-from tests.helpers.training_sets import drawn, sampling_of
+from tests.helpers.training_sets import drawn, fed, sampling_of
 
 
 def views(n=6, count=3):
@@ -61,25 +61,17 @@ def test_maps_in_memory_and_in_a_file_give_the_same_batches(tmp_path, mixed):
             np.testing.assert_array_equal(one, other)
 
 
-def test_fit_passes_every_sample_once_an_epoch_in_the_views_of_that_epoch():
-    """What Keras really feeds: it may look at a batch before the first epoch."""
-    label = np.array([0, 1] * 3)
-    batches = MapBatches(views(), label, 2, Sampling.plain(6), batch_size=4, seed=0)
-    fed = []
-
-    class Spy(keras.Model):
-        def train_step(self, data):
-            fed.append(data[0].numpy().ravel())
-            return super().train_step(data)
-
-    inputs = keras.Input((1, 1, 1))
-    outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs))
-    model = Spy(inputs, outputs)
-    model.compile("sgd", "categorical_crossentropy", run_eagerly=True)
-    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: batches.begin_epoch(e))
-    model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0, callbacks=[begin])
-    values = np.concatenate(fed).astype(int)
-    assert len(values) == 18
+@pytest.mark.parametrize("resident", [True, False])
+def test_an_epoch_is_every_sample_once_in_its_views_whatever_one_call_makes(monkeypatch, resident):
+    sampling = Sampling.plain(6)
+    arguments = (views(), np.array([0, 1] * 3), 2, sampling, 4, 0, None, resident)
+    whole = MapBatches(*arguments)
+    monkeypatch.setattr(map_batches, "BYTES_AT_ONCE", 1)  # a step a call
+    single = MapBatches(*arguments)
     for epoch in range(3):
-        epoch_values = sorted(values[6 * epoch : 6 * epoch + 6].tolist())
-        assert epoch_values == [10 * row + epoch for row in range(6)]
+        steps = fed(whole, epoch)
+        assert [len(maps) for maps, _, _ in steps] == [4, 2]
+        values = np.concatenate([maps.ravel() for maps, _, _ in steps])
+        assert sorted(values.tolist()) == [10 * row + epoch for row in range(6)]
+        for one, other in zip(drawn(whole, epoch), drawn(single, epoch), strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -1,6 +1,5 @@
 """Batches of decoded images, in any order and as an epoch."""
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +12,7 @@ from stages.train.pixel_batches import PackedImages, PixelBatches, pixel_batches
 from tests.helpers.augment_settings import STILL
 from tests.helpers.images import write_numbered_images
 from tests.helpers.pipeline import PREPROCESSING
-from tests.helpers.training_sets import sampling_of
+from tests.helpers.training_sets import drawn, sampling_of
 
 N, SIDE = 11, 16
 
@@ -44,12 +43,9 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
     rows = [*range(N), 3, 3]
     batches = batches_of(dataset, tmp_path, rows, np.arange(len(rows), dtype=np.float32))
     orders = []
+    assert len(batches) == 4
     for epoch in range(3):
-        batches.begin_epoch(epoch)
-        assert len(batches) == 4
-        pixels, labels, weights = (
-            np.concatenate(arrays) for arrays in zip(*(batches[i] for i in range(4)), strict=True)
-        )
+        pixels, labels, weights = drawn(batches, epoch)
         assert pixels.dtype == np.uint8
         assert pixels.shape == (13, SIDE, SIDE, 3)
         value = pixels[:, 0, 0, 0]
@@ -59,35 +55,7 @@ def test_an_epoch_has_every_sample_once_with_its_label_and_weight(dataset, tmp_p
         orders.append(value.tolist())
     assert orders[0] != orders[1] != orders[2]
     again = batches_of(dataset, tmp_path, rows)
-    assert np.concatenate([again[i][0] for i in range(4)])[:, 0, 0, 0].tolist() == orders[0]
-
-
-def test_batches_asked_for_out_of_order_or_twice_are_the_same(dataset, tmp_path):
-    batches = batches_of(dataset, tmp_path)
-    straight = [batches[i][0] for i in range(3)]
-    for index in (2, 0, 0, 1, 1):
-        np.testing.assert_array_equal(batches[index][0], straight[index])
-
-
-def test_what_keras_feeds_is_every_image_once_an_epoch(dataset, tmp_path):
-    drawn = []
-
-    class Spy(keras.Model):
-        def train_step(self, data):
-            drawn.extend(data[0].numpy()[:, 0, 0, 0].tolist())
-            return super().train_step(data)
-
-    inputs = keras.Input((SIDE, SIDE, 3))
-    outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(inputs))
-    model = Spy(inputs, outputs)
-    model.compile("sgd", "categorical_crossentropy", run_eagerly=True)
-    batches = batches_of(dataset, tmp_path)
-    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: batches.begin_epoch(e))
-    model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0, callbacks=[begin])
-    epochs = [drawn[i * N : (i + 1) * N] for i in range(3)]
-    assert len(drawn) == 3 * N
-    assert all(sorted(epoch) == list(range(N)) for epoch in epochs)
-    assert epochs[0] != epochs[1]
+    assert drawn(again)[0][:, 0, 0, 0].tolist() == orders[0]
 
 
 def test_every_sample_of_every_epoch_is_another_view_and_none_the_plain_image(tmp_path):
@@ -111,17 +79,14 @@ def test_every_sample_of_every_epoch_is_another_view_and_none_the_plain_image(tm
     batches = pixel_batches(splits, sampling, 2, 0, tmp_path / "scratch", augmenter)
     seen = []
     for epoch in range(3):
-        batches["train"].begin_epoch(epoch)
-        for index in range(2):
-            pixels, labels, _ = batches["train"][index]
-            seen += [
-                (view.tobytes(), label.argmax()) for view, label in zip(pixels, labels, strict=True)
-            ]
+        pixels, labels, _ = drawn(batches["train"], epoch)
+        seen += [
+            (view.tobytes(), label.argmax()) for view, label in zip(pixels, labels, strict=True)
+        ]
     assert len({view for view, _ in seen}) == 9
     assert [label for _, label in seen].count(1) == 6
     expected = {augmenter.view(noise[1], rows[1]["image_id"], n).tobytes() for n in range(1, 7)}
     assert {view for view, label in seen if label == 1} <= expected
     assert {image.tobytes() for image in noise}.isdisjoint(view for view, _ in seen)
-    batches["val"].begin_epoch(5)
-    pixels, labels, _ = batches["val"][0]
+    pixels, labels, _ = drawn(batches["val"], 5)
     np.testing.assert_array_equal(pixels[np.argsort(labels.argmax(axis=1))], noise)

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 
 import pytest
 from ruamel.yaml import YAML
@@ -128,6 +129,12 @@ def test_all_go_through_the_queue_and_one_failure_stops_no_other(project):
 
 
 def test_queue_only_queues(project):
+    # The worker of the test before takes what is queued while it winds down.
+    project.call("dvc", "queue", "stop")
+    for _ in range(120):
+        if "0 active, 0 idle" in project.call("dvc", "queue", "status"):
+            break
+        time.sleep(1)
     output = recipes(project, "tiny", "--queue", "--set", "model.attention=se")
     assert "dvc queue start" in output
     status = project.call("dvc", "queue", "status")
