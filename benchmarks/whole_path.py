@@ -13,15 +13,17 @@ from common.errors import StageError
 from common.files import read_json
 from common.tables.dataset import SPLITS, Dataset
 
-IGNORED = shutil.ignore_patterns(".venv", ".git", "cache", "data", "models", "report", "metrics")
+RESULTS = ("data/", "models/", "report/", "metrics/", "plots/", "dvc.lock")
 
 
 def copy_project(folder: Path, images: Path) -> Path:
     """A copy of the project without results, whose images are those of a folder."""
     project = folder / "project"
-    shutil.copytree(Path.cwd(), project, ignore=IGNORED)
-    shutil.rmtree(project / "plots", ignore_errors=True)
-    (project / "dvc.lock").unlink(missing_ok=True)
+    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], Path.cwd())
+    for name in listed.splitlines():
+        if not name.startswith(RESULTS):
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(name, project / name)
     for words in (["git", "init", "-q"], ["git", "add", "-A"]):
         run(words, project)
     run(["git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"], project)
