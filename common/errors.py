@@ -1,4 +1,4 @@
-"""Exception for errors that the user can mend."""
+"""Exception for errors that the user can mend, and quotations for its messages."""
 
 
 class StageError(Exception):
@@ -8,3 +8,17 @@ class StageError(Exception):
     mend it. `common.cli.run` prints it without a traceback and exits with status 1.
     Anything else that escapes a stage is a bug of ours and keeps its traceback.
     """
+
+
+QUOTED = 5
+
+
+def quote_lines(lines: list[str]) -> str:
+    """The first few lines, one below the other, and how many follow."""
+    more = [f"... and {len(lines) - QUOTED:,} more"] if len(lines) > QUOTED else []
+    return "\n  " + "\n  ".join(lines[:QUOTED] + more)
+
+
+def quote_names(names: list[str]) -> str:
+    """The first few names, separated by commas; "" for none."""
+    return ", ".join(names[:QUOTED]) + (", ..." if len(names) > QUOTED else "")

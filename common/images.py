@@ -9,15 +9,16 @@ inside the inverse transform: benchmarks/decode.py measures what that saves and 
 import contextlib
 import dataclasses
 import io
-import struct
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from common.image_formats import FORMATS, unidentified
-from common.reasons import EMPTY, REASONS, TOO_LARGE, TRUNCATED
+from common.deep_grey import is_deep, to_8_bits
+from common.image_formats import FORMATS, PNG_MAGIC, camera_raw, unidentified, without_texts
+from common.preprocessing import Greys, Preprocessing
+from common.reasons import EMPTY, REASONS, TOO_LARGE, TRUNCATED, UNSUPPORTED_FORMAT
 
 # A JPEG is reduced while decoding only down to this many times the requested size: the rest is
 # left to the antialiased resize. On 573 scraped photographs that differs from full decoding by
@@ -26,20 +27,6 @@ OVERSIZE = 2
 
 ORIENTATION = 0x0112  # EXIF tag; the values that rotate by a quarter turn or mirror:
 TURNED, MIRRORED_X, MIRRORED_Y = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
-
-# What Pillow's decoders raise on damaged files (measured), besides UnidentifiedImageError.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    ZeroDivisionError,
-    OverflowError,
-    struct.error,
-)
 
 
 class ImageError(ValueError):
@@ -96,34 +83,38 @@ class Prepared(NamedTuple):
     aspect: float
 
 
-def prepare(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Prepared:
+def prepare(data: bytes, preprocessing: Preprocessing) -> Prepared:
     """Decodes and resizes a file's bytes.
 
     Args:
         data: the file's bytes.
-        image_size: (height, width) in px.
-        how: "stretch", "crop" or "pad", as `resize` takes it.
-        max_pixels: limit on width x height.
+        preprocessing: of the model, or of the dataset that is made.
 
     Raises:
         ImageError: as `decode`.
     """
-    decoded = decode(data, max_pixels, image_size)
+    image_size, how, max_pixels, greys = preprocessing
+    decoded = decode(data, max_pixels, image_size, greys)
     pixels = np.asarray(resize(decoded.image, image_size, how, decoded.box))
     left, upper, right, lower = decoded.box
     return Prepared(pixels, (right - left) / (lower - upper))
 
 
-def load_pixels(data: bytes, image_size: tuple[int, int], how: str, max_pixels: int) -> Image.Image:
+def load_pixels(data: bytes, preprocessing: Preprocessing) -> Image.Image:
     """The pixels of `prepare` as an RGB image, ready to be encoded.
 
     Raises:
         ImageError: as `decode`.
     """
-    return Image.fromarray(prepare(data, image_size, how, max_pixels).pixels)
+    return Image.fromarray(prepare(data, preprocessing).pixels)
 
 
-def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = None) -> Decoded:
+def decode(
+    data: bytes,
+    max_pixels: int,
+    image_size: tuple[int, int] | None = None,
+    greys: Greys = Greys(),
+) -> Decoded:
     """Decodes a whole image; of an animation the first frame.
 
     Args:
@@ -131,6 +122,8 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
         max_pixels: limit on width x height, checked against the header before anything is decoded.
         image_size: (height, width) in px that it will be resized to, for a JPEG to be decoded at
             1/2, 1/4 or 1/8 of its size where that is OVERSIZE times as large; None: full size.
+        greys: black and white of greys of more than 8 bits; of a kind that it lacks, each file is
+            scaled by its own values.
 
     Raises:
         ImageError: for one of `reasons.DECODING`.
@@ -145,10 +138,16 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
             raise ImageError(TOO_LARGE, str(error)) from None
         except UnidentifiedImageError:
             raise ImageError(*unidentified(data)) from None
-        except _DAMAGE as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # a decoder may raise anything on damage
+            if data.startswith(PNG_MAGIC) and len(shorter := without_texts(data)) < len(data):
+                return decode(shorter, max_pixels, image_size, greys)
             raise ImageError(TRUNCATED, f"header cannot be read: {error}") from None
         with image:
             file_format, mode = image.format or "", image.mode
+            if file_format == "TIFF" and camera_raw(image.tag_v2, data):
+                raise ImageError(UNSUPPORTED_FORMAT, "camera RAW, of which a thumbnail opens")
             if image.width * image.height > max_pixels:
                 raise ImageError(
                     TOO_LARGE, f"{image.width}x{image.height} px, limit {max_pixels} px"
@@ -156,8 +155,12 @@ def decode(data: bytes, max_pixels: int, image_size: tuple[int, int] | None = No
             try:
                 slack = _reduce(image, image_size) if image_size else (0.0,) * 4
                 image.load()  # verify() finds neither a cut JPEG nor a missing end marker
-                upright = to_rgb(image)
-            except _DAMAGE as error:
+                upright = to_rgb(image, greys)
+            except MemoryError:
+                raise
+            except Exception as error:
+                if data.startswith(PNG_MAGIC) and len(shorter := without_texts(data)) < len(data):
+                    return decode(shorter, max_pixels, image_size, greys)
                 raise ImageError(TRUNCATED, f"{type(error).__name__}: {error}") from None
     if file_format == "MPO":  # several JPEGs in one file; we took the first
         file_format = "JPEG"
@@ -174,7 +177,7 @@ def _reduce(image: Image.Image, image_size: tuple[int, int]) -> tuple[float, flo
         right and lower, each below 1 px, because a fraction of a pixel is rounded up to a whole.
     """
     orientation = 1
-    with contextlib.suppress(_DAMAGE):  # as in to_rgb
+    with contextlib.suppress(Exception):  # as in to_rgb
         orientation = image.getexif().get(ORIENTATION, 1)
     height, width = image_size
     wanted = (height, width) if orientation in TURNED else (width, height)
@@ -189,21 +192,16 @@ def _reduce(image: Image.Image, image_size: tuple[int, int]) -> tuple[float, flo
     return left, upper, x - left, y - upper
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow image as RGB: 16 bits scaled to 8, transparency on white, EXIF-rotated."""
+def to_rgb(image: Image.Image, greys: Greys = Greys()) -> Image.Image:
+    """Any Pillow image as RGB: deep greys scaled to 8 bits, transparency on white, EXIF-rotated."""
+    deep = to_8_bits(image, greys) if is_deep(image) else None
     # EXIF that cannot be parsed says nothing about the orientation; the pixels are whole.
-    with contextlib.suppress(_DAMAGE):
+    with contextlib.suppress(Exception):
+        if deep is not None:
+            deep.info["exif"] = image.getexif().tobytes()
+            image = deep
         image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        # convert("RGB") would clip 16-bit grey to white; 257 maps 65535 to 255.
-        values = np.asarray(image, dtype=np.float64)
-        if image.mode == "F":  # no agreed range: stretch the values to 0 to 255
-            low, high = float(np.nanmin(values)), float(np.nanmax(values))
-            values = np.nan_to_num((values - low) / (high - low or 1.0)) * 255
-        else:
-            values = values / 257
-        grey = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-        image = Image.fromarray(grey, mode="L")
+    image = deep if deep is not None and is_deep(image) else image
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

@@ -33,6 +33,7 @@ class Data(Section):
     image_column: Name
     label_column: Name
     split_column: Name
+    splits: dict[Name, Literal["train", "val", "test", "leave_out"]] | None
     max_files: Annotated[int, Field(ge=1)]
     max_gigabytes: Positive
     max_ratio: Annotated[float, Field(ge=1)]
@@ -61,6 +62,7 @@ class Clean(Section):
     min_contrast: Annotated[float, Field(ge=0, le=128)]
     near_duplicates: Literal["drop", "group", "off"]
     conflicts: Literal["drop", "keep"]
+    missing_classes: Literal["error", "drop"]
     hash_distance: Annotated[int, Field(ge=0, le=24)]
     correlation: Annotated[float, Field(gt=0, le=1)]
     correlation_loose: Annotated[float, Field(gt=0, le=1)]

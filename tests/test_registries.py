@@ -56,7 +56,8 @@ REGISTRIES = {
 # Parameters whose choices are not things that a registry could hold: switches between two or three
 # paths of one function, or names that Keras resolves.
 WITHOUT = {
-    *("clean.near_duplicates", "clean.conflicts", "split.resize", "model.trainable"),
+    *("data.splits", "clean.near_duplicates", "clean.conflicts", "clean.missing_classes"),
+    *("split.resize", "model.trainable"),
     *("model.head.start", "model.head.activation", "model.head.l2", "model.head.output"),
     *("train.calibration", "compute.engine_cpu", "compute.precision"),
 }

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from common.files import as_text
 from common.images import ImageError, decode
-from common.junk import is_junk
+from common.junk import is_leftover
 
 STDIN = "-"
 PIECE = 1 << 15  # names of one folder in memory at a time
@@ -173,7 +173,7 @@ def walk(root: str, pattern: tuple[str, ...] = ()) -> Iterator[str | Unusable]:
             if matches(pattern, parts, partly=True):
                 above.append(parts[-1])
                 levels.append(_names(str(Path(root, *parts))))
-        elif matches(pattern, parts) and not is_junk("/".join(parts)):
+        elif matches(pattern, parts) and not is_leftover("/".join(parts)):
             yield "/".join(parts)
 
 
@@ -205,7 +205,7 @@ def _is_named(location: str, files: set[str], trees: dict[str, list[tuple[str, .
     for root in PurePosixPath(location).parents if trees else ():
         for pattern in trees.get(str(root), ()):
             parts = PurePosixPath(location).relative_to(root).parts
-            if matches(pattern, parts) and not is_junk("/".join(parts)):
+            if matches(pattern, parts) and not is_leftover("/".join(parts)):
                 return True
     return False
 

@@ -33,6 +33,7 @@ STYLE = {
     "grid.color": "#dddddd",
     "legend.frameon": False,
     "figure.dpi": DOTS,
+    "text.parse_math": False,  # names of classes and files may hold two $
 }
 
 

@@ -1,6 +1,5 @@
 """Decoding of every file of the source, once: measures and fingerprints, or a reason to reject."""
 
-import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from common import cli
-from common.errors import StageError
 from common.images import ImageError, decode
 from common.reasons import BAD_ASPECT, NO_CONTENT, TOO_SMALL
 from common.schema import Clean
@@ -101,14 +99,3 @@ def decode_all(
         hashes = {"hash": features.phash, "mirror": features.mirror}
         rows.append(dataclasses.asdict(file) | result | hashes)
     return pd.DataFrame(rows), rejected
-
-
-def require_two_classes(images: pd.DataFrame, rejected: list[dict], raw: Path) -> None:
-    """Raises a StageError unless the usable images are of two classes at least."""
-    labels = [] if images.empty else sorted(set(images["label"]))
-    if len(labels) < 2:
-        reasons = collections.Counter(row["reason"] for row in rejected)
-        raise StageError(
-            f"Expected usable images of at least two classes in {raw}. Received: "
-            f"{labels or 'none'}; rejected files by reason: {dict(reasons)}."
-        )

@@ -2,7 +2,7 @@
 
 Reads:  --source, the folder or archive of `data.path` (only for data.source: path)
 Writes: --out, the files exactly as given, junk left out; --metrics; --plot
-Params: seed, data
+Params: seed, data, clean.missing_classes
 """
 
 from common import cli
@@ -20,7 +20,9 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params)
     data = params.data
     with atomic_folder(args.out) as folder:
-        details = FETCHERS[data.source](folder, args.source, data, params.seed)
+        details = FETCHERS[data.source](
+            folder, args.source, data, params.clean.missing_classes, params.seed
+        )
         inventory = take_inventory(folder)
         if not inventory.files:
             raise StageError(

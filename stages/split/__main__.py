@@ -13,7 +13,7 @@ from common.tables.dataset import SPLITS, write_dataset
 from common.tables.manifest import read_manifest
 from stages.split import plots
 from stages.split.assign import assign_splits
-from stages.split.leaks import resolve_leaks, write_leaks
+from stages.split.leaks import in_split, resolve_leaks, write_leaks
 from stages.split.resizing import preprocessing_of, resized_rows
 from stages.split.summary import class_names_of, count_images, metrics_of, summary_of
 
@@ -23,10 +23,12 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params)
     manifest = read_manifest(args.manifest)
     class_names = class_names_of(manifest, args.manifest)
+    # Leaks first: val is drawn from what is left.
+    kept, leaks = resolve_leaks(manifest, params.split.leakage)
     split = assign_splits(
-        manifest, params.split.val, params.split.test, params.seed, params.split.assign
+        kept, params.split.val, params.split.test, params.seed, params.split.assign
     )
-    kept, split, leaks = resolve_leaks(manifest, split, params.split.leakage)
+    leaks = in_split(leaks, split)
     if leaks:
         action = leaks[0]["action"]
         cli.warn("split", f"{len(leaks)} near copies across the given split: {action}")

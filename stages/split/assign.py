@@ -10,6 +10,7 @@ import pandas as pd
 
 from common.errors import StageError
 from common.tables.dataset import SPLITS
+from stages.split.leaks import given_splits
 
 
 def assign_splits(
@@ -49,7 +50,7 @@ def assign_splits(
     if assign not in RULES:
         raise ValueError(f"Expected assign to be one of {', '.join(RULES)}. Received: {assign=}")
     rule = RULES[assign]
-    given = manifest["given_split"].fillna("train")
+    given = given_splits(manifest)
     provided = set(manifest["given_split"].dropna())
     fractions = {
         name: fraction for name, fraction in (("val", val), ("test", test)) if name not in provided

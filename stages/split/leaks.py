@@ -47,23 +47,25 @@ def find_leaks(manifest: pd.DataFrame, split: pd.Series) -> list[dict]:
     ]
 
 
-def resolve_leaks(
-    manifest: pd.DataFrame, split: pd.Series, leakage: str
-) -> tuple[pd.DataFrame, pd.Series, list[dict]]:
+def given_splits(manifest: pd.DataFrame) -> pd.Series:
+    """The given split of every image; what has none is train, of which others may be drawn."""
+    return manifest["given_split"].fillna("train")
+
+
+def resolve_leaks(manifest: pd.DataFrame, leakage: str) -> tuple[pd.DataFrame, list[dict]]:
     """Handles near copies across a given split as `split.leakage` says.
 
     Args:
-        manifest: columns path, label, group.
-        split: "train", "val" or "test" for each row.
+        manifest: columns path, label, group, given_split.
         leakage: a key of ACTIONS.
 
     Returns:
-        The manifest and the split without the dropped rows, and the leaks with their `action`.
+        The manifest without the dropped rows, and the leaks with their `action`.
 
     Raises:
         StageError: with the first leaks, where `leakage` is "error".
     """
-    leaks = find_leaks(manifest, split)
+    leaks = find_leaks(manifest, given_splits(manifest))
     action = ACTIONS[leakage]
     if leaks and action is None:
         pairs = "\n  ".join(
@@ -76,9 +78,13 @@ def resolve_leaks(
             "to drop_train."
         )
     if action == "dropped":
-        leaking = [leak["index"] for leak in leaks]
-        manifest, split = manifest.drop(index=leaking), split.drop(index=leaking)
-    return manifest, split, [leak | {"action": action} for leak in leaks]
+        manifest = manifest.drop(index=[leak["index"] for leak in leaks])
+    return manifest, [leak | {"action": action} for leak in leaks]
+
+
+def in_split(leaks: list[dict], split: pd.Series) -> list[dict]:
+    """The leaks with the split in which each stands at last: of train some are drawn for val."""
+    return [leak | {"split": split.get(leak["index"], leak["split"])} for leak in leaks]
 
 
 def write_leaks(path: Path, leaks: list[dict]) -> None:

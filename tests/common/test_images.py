@@ -1,12 +1,15 @@
 """Decoding of every kind of file that scraped sets hold (colour, orientation), and resizing."""
 
+import gzip
 import io
+import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from common.image_formats import camera_raw
 from common.images import (
     ImageError,
     decode,
@@ -56,6 +59,11 @@ def test_allowed_formats_are_known_by_content(encoding):
         (b"RIFF\x24\0\0\0WAVEfmt ", "not_an_image"),
         (b"RIFF\x24\0\0\0WEBPVP8 ", "truncated"),
         (b"\0\0\0\x18ftypavif\0\0\0\0", "truncated"),
+        (bytes(128) + b"DICM", "unsupported_format"),
+        (b"\xff\x4f\xff\x51\0\x2f", "unsupported_format"),  # JPEG 2000 without a container
+        (gzip.compress(bytes(344) + b"n+1\0"), "unsupported_format"),
+        (gzip.compress(b"text"), "not_an_image"),
+        (b"FUJIFILMCCD-RAW 0201", "unsupported_format"),
         (b"\x89PNG\r\n\x1a\n", "truncated"),
         (b"\xff\xd8\xff\xe0", "truncated"),
     ],
@@ -69,6 +77,81 @@ def test_cut_files_are_found(encoding):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8))
     data = image_bytes(noise, encoding)
     assert reason_of(data[: len(data) * 6 // 10]) == "truncated"
+
+
+@pytest.mark.parametrize("encoding", ["AVIF", "WEBP", "TIFF", "PNG", "JPEG", "GIF", "BMP"])
+def test_any_changed_byte_gives_a_picture_or_a_reason(encoding):
+    data = bytearray(image_bytes(make_image(1, (48, 40)), encoding))
+    for position in range(0, len(data), max(1, len(data) // 300)):
+        changed = data.copy()
+        changed[position] ^= 0xFF
+        try:
+            decoded = decode(bytes(changed), LIMIT)
+        except ImageError as error:
+            assert error.reason in DECODING
+        else:
+            assert decoded.image.mode == "RGB"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_png_with_much_text_is_whole(compressed):
+    image, text = make_image(1), PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * 3_000_000, zip=compressed)
+    text.add_itxt("prompt", "y" * 3_000_000, zip=compressed)
+    data = image_bytes(image, "PNG", pnginfo=text)
+    assert np.array_equal(np.asarray(decode(data, LIMIT).image), np.asarray(image))
+    assert reason_of(data[:-900]) == "truncated"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {50706: (1, 4, 0, 0)},  # DNGVersion
+        {262: 32803},  # a colour filter array
+        {254: 1, 330: (8,)},  # a thumbnail, and the picture elsewhere
+    ],
+)
+def test_camera_raw_is_not_its_thumbnail(tags):
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory[tag] = value
+    assert camera_raw(directory, b"II*\0" + bytes(60))
+    assert camera_raw(TiffImagePlugin.ImageFileDirectory_v2(), b"II*\0\x10\0\0\0CR\2\0")
+    assert not camera_raw(TiffImagePlugin.ImageFileDirectory_v2(), b"II*\0" + bytes(60))
+    data = image_bytes(make_image(1, (160, 120)), "TIFF", tiffinfo={50706: bytes([1, 4, 0, 0])})
+    with pytest.raises(ImageError, match="unsupported_format: camera RAW"):
+        decode(data, LIMIT)
+    assert decode(image_bytes(make_image(1), "TIFF", tiffinfo={270: "text"}), LIMIT).width == 60
+
+
+def test_a_tiff_of_many_bands_is_no_damage():
+    bands = tifffile_of(np.zeros((7, 20, 20), np.uint16))
+    with pytest.raises(ImageError, match="unsupported_format: a TIFF of 7 bands of 16 bits"):
+        decode(bands, LIMIT)
+    assert reason_of(bands[:-900]) == "truncated"
+
+
+def tifffile_of(bands: np.ndarray) -> bytes:
+    """A TIFF of bands beside one another, little-endian, in one strip."""
+    n, height, width = bands.shape
+    pixels = np.ascontiguousarray(bands.transpose(1, 2, 0)).tobytes()
+    start = 8 + 2 + 12 * 10 + 4
+    bits = start + len(pixels)
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, n, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, start),
+        (277, 3, 1, n),
+        (278, 4, 1, height),
+        (279, 4, 1, len(pixels)),
+        (284, 3, 1, 1),
+    ]
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    head += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    return head + pixels + struct.pack(f"<{n}H", *[16] * n)
 
 
 def test_a_jpeg_without_its_end_marker_is_found():

@@ -1,20 +1,26 @@
 """Class and split folders: the label and, where there is one, the split that folder names give."""
 
 import dataclasses
+import fnmatch
+import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from common.errors import StageError
+from common.errors import StageError, quote_lines, quote_names
+from stages.clean.labels.split_names import (
+    LEAVE_OUT,
+    is_neutral,
+    is_part,
+    read_name,
+    splits_of_layer,
+)
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+# Names that stand beside classes by mistake only; `train` and `valid` are classes of some sets.
+UNLIKELY_CLASSES = {"training", "val", "validation", "test", "testing"}
+SHARED = 2  # folders of one name below several others make these look like splits or parts
+
+Parts = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,26 +38,43 @@ class LabelledFile:
     given_split: str | None
 
 
-def label_by_folder(paths: list[str]) -> tuple[list[LabelledFile], list[str]]:
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a file stands.
+
+    Attributes:
+        level: number of folders above its class folder.
+        split: train, val, test, or None.
+    """
+
+    level: int
+    split: str | None
+
+
+def label_by_folder(
+    paths: list[str], splits: Mapping[str, str] | None = None
+) -> tuple[list[LabelledFile], list[str]]:
     """Reads labels and given splits from folder names.
 
     Single folders around everything are skipped (`archive/Dataset/cat/1.jpg`), then comes one
-    folder per class, with any folders below it; a layer of train, val|valid|validation and test
-    folders above the classes or right below them is the given split.
+    folder per class, with any folders below it; a layer of folders whose names speak of splits,
+    above the classes or right below them, is the given split.
 
     Args:
         paths: POSIX paths of the files, relative to the source, junk left out.
+        splits: data.splits, split by folder; None: names are recognised, {}: there are none.
 
     Returns:
         The files that stand in class folders, and the paths of those that do not, both sorted.
 
     Raises:
-        StageError: fewer than two class folders, or split folders beside other folders.
+        StageError: fewer than two class folders, or folders that look like splits and cannot be
+            read as such.
     """
-    levels, outside = _levels(paths)
+    places, outside = _places(paths, splits)
     labelled = [
-        LabelledFile(path, PurePosixPath(path).parts[level], split)
-        for path, (level, split) in levels.items()
+        LabelledFile(path, PurePosixPath(path).parts[place.level], place.split)
+        for path, place in places.items()
     ]
     labels = sorted({file.label for file in labelled})
     if len(labels) < 2:
@@ -64,63 +87,240 @@ def label_by_folder(paths: list[str]) -> tuple[list[LabelledFile], list[str]]:
     return labelled, outside
 
 
-def class_folders(paths: list[str]) -> set[str]:
+def class_folders(paths: list[str], splits: Mapping[str, str] | None = None) -> set[str]:
     """The folders that `label_by_folder` takes for classes, e.g. `Dataset/train/cat`."""
-    levels, _ = _levels(paths)
-    parts = ((PurePosixPath(path).parts, level) for path, (level, _) in levels.items())
+    places, _ = _places(paths, splits)
+    parts = ((PurePosixPath(path).parts, place.level) for path, place in places.items())
     return {"/".join(names[: level + 1]) for names, level in parts}
 
 
-def split_by_folder(paths: list[str]) -> dict[str, str]:
+def split_by_folder(paths: list[str], splits: Mapping[str, str] | None = None) -> dict[str, str]:
     """Given splits by folder where tables give the labels: `train/1.jpg` needs no class folder.
 
     Args:
         paths: POSIX paths of the labelled files, relative to the source.
+        splits: data.splits, as of `label_by_folder`.
 
     Returns:
         train, val or test of the files below split folders, where these are the first folders
         below those that stand alone, or the second, and train is one of several.
     """
     parts = {path: PurePosixPath(path).parts for path in paths}
-    depth = _depth_of_root(list(parts.values()))
+    depth = _depth_of_root(parts.values())
+    if splits is not None:
+        named = {path: _named_split(names, splits, depth) for path, names in parts.items()}
+        found = {path: split for path, (split, _) in named.items() if split is not None}
+        return {path: split for path, split in found.items() if split != LEAVE_OUT}
     for level in (depth, depth + 1):
-        splits = {
-            path: SPLIT_FOLDERS[names[level].lower()]
-            for path, names in parts.items()
-            if len(names) > level + 1 and names[level].lower() in SPLIT_FOLDERS
-        }
-        if "train" in splits.values() and len(set(splits.values())) > 1:
-            return splits
+        layer = {names[level] for names in parts.values() if len(names) > level + 1}
+        if of_name := splits_of_layer(layer):
+            return {
+                path: of_name[names[level]]
+                for path, names in parts.items()
+                if len(names) > level + 1 and of_name.get(names[level], LEAVE_OUT) != LEAVE_OUT
+            }
     return {}
 
 
-def _levels(paths: list[str]) -> tuple[dict[str, tuple[int, str | None]], list[str]]:
-    """Number of folders above each file's class folder, and its given split; the rest apart."""
+def doubtful_folders(paths: list[str], splits: Mapping[str, str] | None = None) -> str | None:
+    """A warning where the class folders may be parts of a set, each with the classes in it."""
+    if splits is not None:
+        return None
+    places, _ = _places(paths, splits)
+    if any(place.split for place in places.values()):
+        return None
+    inside = [PurePosixPath(path).parts[place.level :] for path, place in places.items()]
+    below = _folders_below(inside)
+    shared = _shared(below)
+    if len(shared) < SHARED:
+        return None
+    return (
+        f"the class folders {quote_names(sorted(below))} each hold folders of the same names "
+        f"({quote_names(shared)}). If those are the classes, say in data.splits which split each "
+        "of the outer folders is"
+    )
+
+
+def _places(
+    paths: list[str], splits: Mapping[str, str] | None
+) -> tuple[dict[str, Place], list[str]]:
+    """Places of the files that stand in class folders, by path; and the paths of the others."""
     parts = {path: PurePosixPath(path).parts for path in sorted(paths)}
-    depth = _depth_of_root(list(parts.values()))
-    inside = {path: names[depth:] for path, names in parts.items() if len(names) > depth + 1}
-    first = sorted({names[0] for names in inside.values()})
-    splits = {SPLIT_FOLDERS[name.lower()] for name in first if name.lower() in SPLIT_FOLDERS}
-    if "train" in splits and len(splits) > 1:
-        others = [name for name in first if name.lower() not in SPLIT_FOLDERS]
-        if others:
-            raise StageError(
-                f"Expected only split folders (train, val, test) beside {', '.join(first)}. "
-                f"Received also: {', '.join(others)}. Move them into a split, or away."
-            )
-        levels = {
-            path: (depth + 1, SPLIT_FOLDERS[names[0].lower()])
-            for path, names in inside.items()
-            if len(names) > 2
-        }
-    elif _splits_below_classes(list(inside.values())):
-        levels = {path: (depth, SPLIT_FOLDERS[names[1].lower()]) for path, names in inside.items()}
+    depth = _depth_of_root(parts.values())
+    if splits:
+        places = _by_parameter(parts, splits, depth)
     else:
-        levels = dict.fromkeys(inside, (depth, None))
-    return levels, [path for path in parts if path not in levels]
+        inside = {path: names[depth:] for path, names in parts.items() if len(names) > depth + 1}
+        places = None if splits is not None else _by_names(inside, depth)
+        if places is None:
+            places = dict.fromkeys(inside, Place(depth, None))
+    return places, [path for path in parts if path not in places]
 
 
-def _depth_of_root(parts: list[tuple[str, ...]]) -> int:
+def _by_names(inside: dict[str, Parts], depth: int) -> dict[str, Place] | None:
+    """Places below split folders that are recognised by name; None where there are none."""
+    layer = {names[0] for names in inside.values()}
+    above = splits_of_layer(layer)
+    if above:
+        if others := sorted(layer - set(above)):
+            raise _unreadable(
+                f"{', '.join(sorted(layer))}, of which {quote_names(others)} cannot be read as "
+                "splits",
+                sorted(layer),
+            )
+        return _below_splits(inside, above, depth)
+    second = {names[1] for names in inside.values() if len(names) > 2}
+    below = splits_of_layer(second)
+    if below and all(len(names) > 2 for names in inside.values()) and set(below) == second:
+        _refuse_classes_below(inside)
+        return {path: Place(depth, below[names[1]]) for path, names in inside.items()}
+    _refuse_lookalikes(inside, layer, below)
+    return None
+
+
+def _below_splits(
+    inside: dict[str, Parts], of_name: dict[str, str], depth: int
+) -> dict[str, Place]:
+    """Places below a layer of splits, whose folders may hold themselves once more."""
+    places = {}
+    by_folder = defaultdict(dict)
+    for path, names in inside.items():
+        by_folder[names[0]][path] = names
+    for folder, files in by_folder.items():
+        if of_name[folder] == LEAVE_OUT:
+            continue
+        level = 1
+        while (inner := _only_folder(files.values(), level)) and (
+            is_neutral(inner) or _same_split(inner, of_name[folder])
+        ):
+            level += 1
+        for path, names in files.items():
+            if len(names) > level + 1:
+                places[path] = Place(depth + level, of_name[folder])
+    return places
+
+
+def _by_parameter(
+    parts: dict[str, Parts], splits: Mapping[str, str], depth: int
+) -> dict[str, Place]:
+    """Places below the folders that data.splits names."""
+    places, used, beside = {}, set(), set()
+    for path, names in parts.items():
+        split, folder = _named_split(names, splits, depth)
+        if split is None:
+            if len(names) > depth + 1:
+                beside.add("/".join(names[: depth + 1]))
+            continue
+        used.add(folder.pattern)
+        if split == LEAVE_OUT:
+            continue
+        level = folder.length
+        while len(names) > level + 2 and names[level] == names[level - 1]:
+            level += 1  # a folder that holds itself
+        if len(names) > level + 1:
+            places[path] = Place(level, split)
+        elif folder.length > depth + 1:
+            places[path] = Place(folder.length - 2, split)  # cat/train/1.jpg
+    if absent := sorted(set(splits) - used):
+        raise StageError(
+            "Expected data.splits to name folders of the source. Received: "
+            f"{quote_names(absent)}, where no file is. Folders that are there: "
+            f"{quote_names(sorted({'/'.join(n[: depth + 1]) for n in parts.values()}))}."
+        )
+    if beside:
+        raise StageError(
+            f"Expected data.splits to name every folder. Received no split for "
+            f"{quote_names(sorted(beside))}. Add them: train, val, test or {LEAVE_OUT}."
+        )
+    return places
+
+
+@dataclasses.dataclass(frozen=True)
+class _Named:
+    """A folder that data.splits names: by which pattern, and how many folders deep it lies."""
+
+    pattern: str
+    length: int
+
+
+def _named_split(
+    names: Parts, splits: Mapping[str, str], depth: int
+) -> tuple[str | None, _Named | None]:
+    """The split of the innermost folder around a file that data.splits names."""
+    best: tuple[str | None, _Named | None] = (None, None)
+    for pattern, split in splits.items():
+        wanted = PurePosixPath(unicodedata.normalize("NFC", pattern.replace("\\", "/"))).parts
+        for start in range(depth + 1):  # relative to the source, or to a folder around everything
+            end = start + len(wanted)
+            if end < len(names) and all(
+                fnmatch.fnmatchcase(unicodedata.normalize("NFC", name), part)
+                for name, part in zip(names[start:end], wanted, strict=True)
+            ):
+                if best[1] is None or end > best[1].length:
+                    best = split, _Named(pattern, end)
+                break
+    return best
+
+
+def _refuse_lookalikes(inside: dict[str, Parts], layer: set[str], below: dict[str, str]) -> None:
+    """Raises where folders speak of splits, but not in a way that says what is what."""
+    read = {name: found for name in layer if (found := read_name(name))}
+    holders = _folders_below(inside.values())
+    by_rest = defaultdict(set)
+    for found in read.values():
+        by_rest[found.rest].add(found.split)
+    if len(by_rest) > 1 and all(len(splits) > 1 for splits in by_rest.values()):
+        raise _unreadable(
+            f"{quote_names(sorted(read))}, which name splits and classes at once", sorted(read)
+        )
+    suspects = sorted(
+        name
+        for name, found in read.items()
+        if not found.rest
+        and (name.lower() in UNLIKELY_CLASSES or len(holders.get(name, ())) >= SHARED)
+    )
+    if suspects and len(layer) > 1:
+        others = sorted(layer - set(suspects)) or suspects
+        raise _unreadable(f"{quote_names(suspects)} beside {quote_names(others)}", sorted(layer))
+    parts = sorted(name for name in layer if is_part(name))
+    if len(parts) > 1 and set(parts) == layer and len(_shared(holders)) >= SHARED:
+        raise _unreadable(
+            f"{quote_names(parts)}, which each hold {quote_names(_shared(holders))}", parts
+        )
+    if below:
+        names = sorted({parts[1] for parts in inside.values() if len(parts) > 2})
+        raise _unreadable(
+            f"{quote_names(names)} in folders beside one another, and files outside of them or "
+            "other folders",
+            [f"*/{name}" for name in names],
+        )
+
+
+def _refuse_classes_below(inside: dict[str, Parts]) -> None:
+    """Raises where `cat/train/…` may be `site/train/cat/…`: folders below all splits are alike."""
+    third = defaultdict(set)
+    for names in inside.values():
+        if len(names) > 3:
+            third[names[0]].add(names[2])
+    if len(third) > 1 and len(shared := _shared(third)) >= SHARED:
+        outer = sorted({f"{names[0]}/{names[1]}" for names in inside.values()})
+        raise _unreadable(
+            f"{quote_names(outer)}, which hold folders of the same names ({quote_names(shared)})",
+            outer,
+        )
+
+
+def _unreadable(what: str, folders: list[str]) -> StageError:
+    example = {folder: split.split for folder in folders[:3] if (split := read_name(folder))}
+    lines = [f"{folder}: {example.get(folder, 'train')}" for folder in folders]
+    return StageError(
+        f"Expected classes or splits as folders, one layer of each. Received: {what}. Say what "
+        f"they are, each train, val, test or {LEAVE_OUT}:\ndata.splits:{quote_lines(lines)}\nor "
+        "`data.splits: {}` if all of them are classes."
+    )
+
+
+def _depth_of_root(parts: Iterable[Parts]) -> int:
     """Number of leading folders that hold one single folder, and below it further folders."""
     depth = 0
     while True:
@@ -133,8 +333,29 @@ def _depth_of_root(parts: list[tuple[str, ...]]) -> int:
         depth += 1
 
 
-def _splits_below_classes(inside: list[tuple[str, ...]]) -> bool:
-    if any(len(names) < 3 or names[1].lower() not in SPLIT_FOLDERS for names in inside):
-        return False
-    splits = {SPLIT_FOLDERS[names[1].lower()] for names in inside}
-    return "train" in splits and len(splits) > 1
+def _only_folder(parts: Iterable[Parts], level: int) -> str | None:
+    """The folder at a level, if it is the only one there and holds folders itself."""
+    children = defaultdict(bool)
+    for names in parts:
+        if len(names) > level + 1:
+            children[names[level]] |= len(names) > level + 2
+    return next(iter(children)) if len(children) == 1 and all(children.values()) else None
+
+
+def _same_split(name: str, split: str) -> bool:
+    found = read_name(name)
+    return found is not None and found.split == split
+
+
+def _folders_below(parts: Iterable[Parts]) -> dict[str, set[str]]:
+    """Names of the folders in each first folder."""
+    below = defaultdict(set)
+    for names in parts:
+        if len(names) > 1:
+            below[names[0]] |= set(names[1:2]) if len(names) > 2 else set()
+    return below
+
+
+def _shared(below: dict[str, set[str]]) -> list[str]:
+    """Names that all of several folders hold, sorted."""
+    return sorted(set.intersection(*below.values())) if len(below) > 1 else []

@@ -6,10 +6,9 @@ import unicodedata
 from collections import Counter
 from decimal import Decimal
 
-from common.errors import StageError
+from common.errors import StageError, quote_lines
 from stages.clean.labels.class_folders import LabelledFile, label_by_folder
 from stages.clean.labels.matching import MatchedRows
-from stages.clean.labels.messages import quote_lines
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 

@@ -2,9 +2,8 @@
 
 import dataclasses
 
-from common.errors import StageError
+from common.errors import StageError, quote_lines
 from stages.clean.labels.file_finder import FileFinder
-from stages.clean.labels.messages import quote_lines
 from stages.clean.labels.table import Row
 
 

@@ -6,19 +6,21 @@ first rows that do.
 
 import dataclasses
 import posixpath
+from collections.abc import Mapping
 from pathlib import Path
 
-from common.errors import StageError
+from common.errors import QUOTED, StageError, quote_names
 from stages.clean.labels import contradictions
 from stages.clean.labels.class_folders import (
     LabelledFile,
     class_folders,
+    doubtful_folders,
     label_by_folder,
     split_by_folder,
 )
 from stages.clean.labels.file_finder import FileFinder, top_folders
 from stages.clean.labels.matching import MatchedRows, match_rows
-from stages.clean.labels.messages import QUOTED, quote_names
+from stages.clean.labels.spelling import one_spelling
 from stages.clean.labels.table import Columns, is_table, read_header, read_rows
 
 
@@ -43,7 +45,13 @@ class SourceLabels:
     warnings: list[str]
 
 
-def read_labels(raw: Path, paths: list[str], columns: Columns, table: str | None) -> SourceLabels:
+def read_labels(
+    raw: Path,
+    paths: list[str],
+    columns: Columns,
+    table: str | None,
+    splits: Mapping[str, str] | None = None,
+) -> SourceLabels:
     """Labels the files of a source.
 
     Args:
@@ -54,17 +62,23 @@ def read_labels(raw: Path, paths: list[str], columns: Columns, table: str | None
             everything; None: the class folders give the labels, and CSVs beside them must agree.
             Those are the CSVs that have the columns and either stand outside of the class folders
             or bear the name of the one in which they stand.
+        splits: data.splits, split by folder; None: folders that bear the names of splits are.
 
     Raises:
         StageError: fewer than two classes, a table that cannot be read or that names few of the
             files, or a contradiction between rows, folders and splits.
     """
     if table is not None:
-        return _from_table(raw, paths, columns, _locate(paths, table))
-    return _from_folders(raw, paths, columns)
+        source = _from_table(raw, paths, columns, _locate(paths, table), splits)
+    else:
+        source = _from_folders(raw, paths, columns, splits)
+    labelled, warnings = one_spelling(source.labelled)
+    return dataclasses.replace(source, labelled=labelled, warnings=source.warnings + warnings)
 
 
-def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> SourceLabels:
+def _from_table(
+    raw: Path, paths: list[str], columns: Columns, table: str, splits: Mapping[str, str] | None
+) -> SourceLabels:
     images = [path for path in paths if path != table]
     matched = match_rows(FileFinder(images), {table: read_rows(raw / table, table, columns)})
     labels = sorted({row.label for row in matched.rows.values()})
@@ -75,7 +89,7 @@ def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> So
             "data.label_column to another column."
         )
     contradictions.check_table_against_folders(matched)
-    by_folder = split_by_folder(list(matched.rows))
+    by_folder = split_by_folder(list(matched.rows), splits)
     labelled = [
         LabelledFile(path, row.label, by_folder.get(path)) for path, row in matched.rows.items()
     ]
@@ -91,16 +105,20 @@ def _from_table(raw: Path, paths: list[str], columns: Columns, table: str) -> So
     return SourceLabels(labelled, [], [table], unlisted, len(matched.missing), warnings)
 
 
-def _from_folders(raw: Path, paths: list[str], columns: Columns) -> SourceLabels:
+def _from_folders(
+    raw: Path, paths: list[str], columns: Columns, splits: Mapping[str, str] | None
+) -> SourceLabels:
     csvs = [path for path in paths if path.lower().endswith(".csv")]
-    tables, warnings = _find_tables(raw, paths, csvs, columns)
+    tables, warnings = _find_tables(raw, paths, csvs, columns, splits)
     images = sorted(set(paths) - set(tables))
     try:
-        labelled, outside = label_by_folder(images)
+        labelled, outside = label_by_folder(images, splits)
     except StageError as error:
         usable = [path for path in csvs[:QUOTED] if _other_columns(raw, path, columns) is None]
         hint = f" Or set data.labels to {' or '.join(usable)}." if usable else ""
         raise StageError(f"{error}{hint}") from None
+    if doubt := doubtful_folders(images, splits):
+        warnings.append(doubt)
     if outside:
         warnings.append(
             f"{len(outside):,} file(s) outside of class folders left out: {quote_names(outside)}"
@@ -128,13 +146,17 @@ def _from_folders(raw: Path, paths: list[str], columns: Columns) -> SourceLabels
 
 
 def _find_tables(
-    raw: Path, paths: list[str], csvs: list[str], columns: Columns
+    raw: Path,
+    paths: list[str],
+    csvs: list[str],
+    columns: Columns,
+    splits: Mapping[str, str] | None,
 ) -> tuple[list[str], list[str]]:
     """Label tables beside class folders; and warnings of CSVs that only look like one."""
     if not csvs:
         return [], []
     try:
-        classes = class_folders(sorted(set(paths) - set(csvs)))
+        classes = class_folders(sorted(set(paths) - set(csvs)), splits)
     except StageError:
         return [], []
     tables, warnings = [], []

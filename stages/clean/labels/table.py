@@ -10,9 +10,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.errors import StageError
-from stages.clean.labels.class_folders import SPLIT_FOLDERS
-from stages.clean.labels.messages import quote_lines
+from common.errors import StageError, quote_lines
+from stages.clean.labels.split_names import SPLIT_WORDS, split_of_word
 
 CSV_SUFFIXES = (".csv", ".tsv")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -98,15 +97,15 @@ def read_rows(path: Path, name: str, columns: Columns) -> list[Row]:
         if not image or not label:
             empty = columns.label if image else columns.image
             faulty.append(f"{where}: {empty} is empty ({image or label or split})")
-        elif split and split.lower() not in SPLIT_FOLDERS:
+        elif split and split_of_word(split) is None:
             faulty.append(f"{where}: {columns.split} is {split!r} ({image})")
         else:
-            rows.append(Row(where, image, label, SPLIT_FOLDERS.get(split.lower())))
+            rows.append(Row(where, image, label, split_of_word(split)))
     if faulty:
         raise StageError(
             f"Expected each row of {name} to name an image in {columns.image} and its class in "
             f"{columns.label}, and {columns.split}, where there is such a column, to be empty or "
-            f"one of {', '.join(SPLIT_FOLDERS)}. Received {len(faulty):,} other row(s):"
+            f"one of {', '.join(SPLIT_WORDS)}. Received {len(faulty):,} other row(s):"
             f"{quote_lines(faulty)}\nCorrect these rows or remove them."
         )
     return rows

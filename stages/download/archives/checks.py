@@ -3,12 +3,13 @@
 import lzma
 import re
 import tarfile
+import tempfile
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from common.errors import StageError
@@ -90,18 +91,31 @@ def safe_path(member: Member, archive: str) -> str:
     return as_text(path)
 
 
-def require_unique(path: str, kind: str, taken: dict[str, tuple[str, str]], archive: str) -> None:
-    """Raises if two entries are one file on some system: macOS and Windows ignore case.
+def tells_case_apart(folder: Path) -> bool:
+    """Whether a folder's file system keeps names apart that differ by case or by how accents are
+    written; those of macOS and Windows do not.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as probe:
+        for name in ("a", "A", "\u00e9", "e\u0301"):
+            Path(probe, name).touch()
+        return len(list(Path(probe).iterdir())) == 4
+
+
+def require_unique(
+    path: str, kind: str, taken: dict[str, tuple[str, str]], archive: str, exact: bool
+) -> None:
+    """Raises if two entries are one file where the archive is unpacked.
 
     Args:
         path: the entry's path; its parents count as folders.
         kind: "file" or "folder".
         taken: the entries before it, comparable path -> (path, kind); extended here.
         archive: for the message.
+        exact: of `tells_case_apart`.
     """
     parents = [parent.as_posix() for parent in reversed(PurePosixPath(path).parents)][1:]
     for entry in [(parent, "folder") for parent in parents] + [(path, kind)]:
-        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", entry[0]).casefold())
+        key = entry[0] if exact else _without_case(entry[0])
         earlier = taken.setdefault(key, entry)
         if earlier is entry or earlier == entry == (entry[0], "folder"):
             continue
@@ -110,11 +124,15 @@ def require_unique(path: str, kind: str, taken: dict[str, tuple[str, str]], arch
         elif earlier[0] == entry[0]:
             fault = f"holds {entry[0]!r} both as a file and as a folder"
         else:
-            fault = f"holds {earlier[0]!r} and {entry[0]!r}, one name where case is ignored"
+            fault = f"holds {earlier[0]!r} and {entry[0]!r}, one name on this file system"
         raise StageError(
             f"{archive} {fault}: one would overwrite the other. Rename one of them and pack "
             "the archive again."
         )
+
+
+def _without_case(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def require_within(total: int, limits: Limits) -> None:

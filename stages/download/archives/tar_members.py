@@ -55,10 +55,14 @@ def opened_tar(archive: Path, limits: Limits | None) -> Iterator[Iterator[Member
 
 def _members(tar: tarfile.TarFile) -> Iterator[Member]:
     for info in tar:
-        plain = info.isreg() or info.isdir()
-        refusal = (
-            None if plain else f"{LINK_OR_DEVICE} Pack the files themselves (tar does with -h)."
-        )
+        refusal = None
+        if info.islnk():
+            refusal = (
+                f"is a hard link to {info.linkname!r}, a second name of one file. Expected files "
+                "and folders alone. Pack the files themselves (tar does with --hard-dereference)."
+            )
+        elif not info.isreg() and not info.isdir():
+            refusal = f"{LINK_OR_DEVICE} Pack the files themselves (tar does with -h)."
         yield Member(info.name, info.size, info.isdir(), refusal, partial(tar.extractfile, info))
     _require_end(tar)
 

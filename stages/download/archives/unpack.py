@@ -7,6 +7,7 @@ while they are written. `zipfile.extractall` and `tarfile.extractall` do none of
 """
 
 import errno
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,9 +23,13 @@ from stages.download.archives.checks import (
     require_unique,
     require_within,
     safe_path,
+    tells_case_apart,
 )
 
 OPENERS = {"zip": zip_members.opened_zip, "tar": tar_members.opened_tar}
+PACKED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+# Names of the parts of an archive that was cut: photos.zip.001, photos.z01, photos.part2.rar.
+PART = re.compile(r"\.(\d{3}|z\d\d|part\d+\.rar|r\d\d)$", re.IGNORECASE)
 UNSUPPORTED = {b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive"}
 
 
@@ -48,6 +53,11 @@ class Unpacked:
 def is_archive(path: Path) -> bool:
     """Whether the file's content is a zip, or a tar that is plain or in gzip, bzip2 or xz."""
     return path.is_file() and _kind(path) is not None
+
+
+def looks_packed(path: Path) -> bool:
+    """Whether a file is an archive by its name, of whatever kind, also a part of one."""
+    return path.name.lower().endswith(PACKED) or PART.search(path.name) is not None
 
 
 def is_whole(path: Path) -> bool:
@@ -117,7 +127,7 @@ def _kind(path: Path) -> str | None:
 def _unpack(kind: str, archive: Path, folder: Path, limits: Limits) -> Unpacked:
     # Two passes: a tar has no directory, and nothing is written before all of it is checked.
     with OPENERS[kind](archive, limits) as members:
-        targets = _plan(members, limits)
+        targets = _plan(members, limits, tells_case_apart(folder))
     total = 0
     skipped = []
     with OPENERS[kind](archive, limits) as members:
@@ -129,8 +139,14 @@ def _unpack(kind: str, archive: Path, folder: Path, limits: Limits) -> Unpacked:
     return Unpacked(len(targets), total, len(skipped), tuple(skipped))
 
 
-def _plan(members: Iterable[Member], limits: Limits) -> dict[int, str]:
-    """Checks every member's header; returns where the files go, by the member's position."""
+def _plan(members: Iterable[Member], limits: Limits, exact: bool) -> dict[int, str]:
+    """Checks every member's header; returns where the files go, by the member's position.
+
+    Args:
+        members: in the archive's order.
+        limits: of the caller.
+        exact: whether names that differ by case are two files.
+    """
     targets: dict[int, str] = {}
     taken: dict[str, tuple[str, str]] = {}
     counts = {"file": 0, "folder": 0, "junk file": 0}
@@ -148,7 +164,7 @@ def _plan(members: Iterable[Member], limits: Limits) -> dict[int, str]:
             continue
         if member.refusal:
             raise StageError(f"{limits.name}: {member.name!r} {member.refusal}")
-        require_unique(path, kind, taken, limits.name)
+        require_unique(path, kind, taken, limits.name, exact)
         if kind == "file":
             total += member.size
             require_within(total, limits)
@@ -171,6 +187,13 @@ def _write(member: Member, target: Path, before: int, limits: Limits) -> int:
 
 
 def _not_an_archive(archive: Path) -> StageError:
+    if part := PART.search(archive.name):
+        whole = archive.name[: part.start()]
+        return StageError(
+            f"{archive.name} is one part of an archive that was cut into several. Expected a whole "
+            f"archive. Join the parts (`cat {whole}.* > {whole}`, or 7-Zip's unpack) and set "
+            "data.path to the result."
+        )
     with archive.open("rb") as stream:
         start = stream.read(8)
     if start.startswith((*zip_members.STARTS, *tar_members.DECOMPRESSORS)):

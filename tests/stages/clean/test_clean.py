@@ -174,7 +174,7 @@ def test_the_parameters_decide(run, small_params, changes, kept):
     )
     small_params(**changes)
     if not kept:
-        with pytest.raises(StageError, match="at least two classes"):
+        with pytest.raises(StageError, match="two classes at least"):
             run.clean()
         return
     run.clean()
@@ -219,14 +219,41 @@ def test_equal_files_without_detail_are_copies_too(run):
     assert result(run)[1] == {"cat/b.png": ("exact_duplicate", "cat/a.png")}
 
 
-def test_one_class_only_is_an_error_and_leaves_nothing(run):
+def test_one_class_only_is_an_error_and_leaves_the_reasons(run):
     put(run, {"cat/1.png": image_bytes(big(1)), "cat/2.png": image_bytes(big(2))})
     with pytest.raises(StageError, match="two classes at least"):
         run.clean()
     put(run, {"dog/1.png": b"no picture"})
-    with pytest.raises(StageError, match=r"Received: \['cat'\]; .*'not_an_image': 1"):
+    with pytest.raises(StageError, match=r"Received: cat, .*\n  dog: 1 not_an_image, e.g. dog/1"):
         run.clean()
-    assert {path.name for path in run.folder.iterdir()} == {"params.yaml", "raw"}
+    assert {path.name for path in run.folder.iterdir()} == {"params.yaml", "raw", "clean"}
+    assert [path.name for path in run.path("clean").iterdir()] == ["rejected.csv"]
+    assert set(read_rejected(run.path("clean/rejected.csv"))["path"]) == {"dog/1.png"}
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0"
+
+
+def test_a_class_that_vanishes_is_an_error_unless_it_may(run, small_params):
+    pictures = {f"{name}/{n}.png": image_bytes(big(n)) for name in ("cat",) for n in (1, 2)}
+    pictures |= {"dog/3.png": image_bytes(big(3))}
+    put(run, pictures | {f"owl/{n}.heic": HEIC + bytes([n]) for n in range(8)})
+    with pytest.raises(StageError, match=r"owl: 8 unsupported_format, e.g. owl/0.heic \(a picture"):
+        run.clean()
+    assert len(read_rejected(run.path("clean/rejected.csv"))) == 8
+    small_params(clean__missing_classes="drop")
+    run.clean()
+    assert result(run)[0] == set(pictures)
+
+
+def test_a_set_that_holds_itself_twice_is_told_so(run):
+    for folder in ("all", "cat"):
+        put(run, {f"{folder}/{n}.png": image_bytes(big(n)) for n in (1, 2)})
+    with pytest.raises(StageError, match="same pictures under several labels") as error:
+        run.clean()
+    assert "all: 2 label_conflict, e.g. all/1.png (also labelled otherwise: cat/1.png)" in str(
+        error.value
+    )
 
 
 def test_the_result_does_not_depend_on_names_alone(run, tmp_path):

@@ -1,14 +1,12 @@
 import hashlib
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
-from common.errors import StageError
 from common.images import ImageError
 from common.params import read_params
-from stages.clean.decoding import decode_all, decode_file, require_two_classes, scratch_thumbs
+from stages.clean.decoding import decode_all, decode_file, scratch_thumbs
 from stages.clean.duplicates.fingerprints import fingerprint
 from stages.clean.labels.class_folders import LabelledFile
 from tests.helpers.images import image_bytes, make_image
@@ -60,12 +58,3 @@ def test_rows_and_thumbnails_are_of_the_usable_images_alone(tmp_path):
     assert [(row["path"], row["reason"], row["detail"]) for row in rejected] == [
         ("b", "empty", "0 bytes")
     ]
-
-
-def test_two_classes_are_required(tmp_path):
-    rejected = [{"reason": "empty"}, {"reason": "empty"}]
-    require_two_classes(pd.DataFrame({"label": ["a", "b"]}), [], tmp_path)
-    with pytest.raises(StageError, match=r"Received: \['a'\]; .* by reason: \{'empty': 2\}"):
-        require_two_classes(pd.DataFrame({"label": ["a", "a"]}), rejected, tmp_path)
-    with pytest.raises(StageError, match="Received: none;"):
-        require_two_classes(pd.DataFrame(), rejected, tmp_path)

@@ -36,6 +36,7 @@ def test_a_folder_arrives_as_it_is_without_junk(run):
         "source": "path",
         "files": 5,
         "junk": 2,
+        "links": 0,
         "folders": 2,
         "bytes": sum(len(content) for content in expected.values()),
     }
@@ -127,3 +128,48 @@ def test_an_earlier_result_stays_when_a_new_one_fails(run, small_params):
     with pytest.raises(StageError):
         run.download("nowhere")
     assert files_in(run.path("raw")) == before
+
+
+def test_links_pipes_and_empty_folders_of_a_source_are_told(run, small_params, capsys):
+    write_images(run.path("source"), {"wolf": 3, "dog": 2})
+    (run.path("source") / "canis_lupus").symlink_to("wolf")
+    (run.path("source") / "dog/gone.png").symlink_to("nothing.png")
+    os.mkfifo(run.path("source") / "dog/pipe.png")
+    run.download()
+    told = capsys.readouterr().err
+    assert "1 link(s) to what is in the source under its real name left out: canis_lupus" in told
+    assert "1 link(s) that lead nowhere left out: dog/gone.png" in told
+    assert "1 pipe(s), socket(s) or device(s) left out: dog/pipe.png" in told
+    assert {name.split("/")[0] for name in files_in(run.path("raw"))} == {"wolf", "dog"}
+    assert read_json(run.path("m/download.json"))["links"] == 1
+    (run.path("source") / "owl").mkdir()
+    with pytest.raises(StageError, match=r"Received 1 empty folder\(s\) beside others: owl"):
+        run.download()
+    small_params(clean__missing_classes="drop")
+    run.download()
+    assert "owl; they are no classes" in capsys.readouterr().err
+
+
+def test_an_archive_of_archives_is_told(run, capsys):
+    images = write_images(run.path("images"), {"cat": 3, "dog": 2})
+    inner = zip_of(images, run.path("inner.zip")).read_bytes()
+    run.path("source").mkdir()
+    outer = run.path("source") / "outer.zip"
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.writestr("data/inner.zip", inner)
+    with pytest.raises(StageError, match=r"Received archives alone: data/inner\.zip"):
+        run.download("source/outer.zip")
+    with zipfile.ZipFile(outer, "a") as archive:
+        archive.writestr("cat/1.png", b"x")
+    run.download("source/outer.zip")
+    assert "1 archive(s) in outer.zip stay packed: data/inner.zip" in capsys.readouterr().err
+
+
+def test_a_part_of_an_archive_is_told(run):
+    images = write_images(run.path("images"), {"cat": 3, "dog": 2})
+    whole = zip_of(images, run.path("photos.zip")).read_bytes()
+    run.path("photos.zip.001").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        StageError, match=r"one part of an archive .*cat photos\.zip\.\* > photos\."
+    ):
+        run.download("photos.zip.001")

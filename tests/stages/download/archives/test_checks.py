@@ -5,7 +5,17 @@ import zipfile
 
 import pytest
 
-from tests.helpers.archive_files import PETS, WRITERS, refusal, unpack_to_out, write, write_zip
+from common.errors import StageError
+from stages.download.archives.checks import require_unique, tells_case_apart
+from tests.helpers.archive_files import (
+    PETS,
+    WRITERS,
+    contents,
+    refusal,
+    unpack_to_out,
+    write,
+    write_zip,
+)
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -30,9 +40,6 @@ def test_names_that_leave_the_folder(tmp_path, kind, name, trouble):
 @pytest.mark.parametrize(
     ("first", "second", "trouble"),
     [
-        ("a/1.jpg", "a/1.JPG", "where case is ignored"),
-        ("Cats/1.jpg", "cats/2.jpg", "where case is ignored"),
-        ("caf\u00e9.jpg", "cafe\u0301.jpg", "where case is ignored"),
         ("a/1.jpg", "a//./1.jpg", "twice"),
         ("a", "a/1.jpg", "both as a file and as a folder"),
         ("a/1.jpg", "a", "both as a file and as a folder"),
@@ -41,6 +48,36 @@ def test_names_that_leave_the_folder(tmp_path, kind, name, trouble):
 def test_names_that_collide(tmp_path, kind, first, second, trouble):
     text = refusal(WRITERS[kind](tmp_path / "pets", {first: b"1", second: b"2"}))
     assert trouble in text
+
+
+LIKE_ONE_ANOTHER = [
+    ("a/1.jpg", "a/1.JPG"),
+    ("Cats/1.jpg", "cats/2.jpg"),
+    ("caf\u00e9.jpg", "cafe\u0301.jpg"),
+]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize(("first", "second"), LIKE_ONE_ANOTHER)
+def test_names_that_differ_by_case_are_two_where_the_file_system_says_so(
+    tmp_path, kind, first, second
+):
+    path = WRITERS[kind](tmp_path / "pets", {first: b"1", second: b"2"})
+    (tmp_path / "probe").mkdir()
+    if tells_case_apart(tmp_path / "probe"):
+        unpack_to_out(path)
+        assert contents(tmp_path / "out") == {first: b"1", second: b"2"}
+    else:
+        assert "one name on this file system" in refusal(path)
+    assert list((tmp_path / "probe").iterdir()) == []
+
+
+@pytest.mark.parametrize(("first", "second"), LIKE_ONE_ANOTHER)
+def test_names_that_differ_by_case_are_one_elsewhere(first, second):
+    taken = {}
+    require_unique(first, "file", taken, "pets.zip", exact=False)
+    with pytest.raises(StageError, match="one name on this file system"):
+        require_unique(second, "file", taken, "pets.zip", exact=False)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

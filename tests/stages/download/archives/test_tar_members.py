@@ -39,7 +39,7 @@ def test_tar_that_ends_with_a_zip_is_a_tar(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE]
+    "kind", [tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE]
 )
 def test_tar_links_and_devices(tmp_path, kind):
     path = tmp_path / "pets.tar"
@@ -48,6 +48,18 @@ def test_tar_links_and_devices(tmp_path, kind):
         info.type, info.linkname = kind, "../../secret"
         archive.addfile(info)
     assert "'cats/1.jpg' is a link or a device" in refusal(path)
+
+
+def test_tar_hard_links(tmp_path):
+    path = tmp_path / "pets.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(tarfile.TarInfo("cats/1.jpg"))
+        info = tarfile.TarInfo("cats/2.jpg")
+        info.type, info.linkname = tarfile.LNKTYPE, "cats/1.jpg"
+        archive.addfile(info)
+    text = refusal(path)
+    assert "'cats/2.jpg' is a hard link to 'cats/1.jpg'" in text
+    assert "--hard-dereference" in text
 
 
 def test_tar_header_that_claims_a_huge_long_name(tmp_path):

@@ -59,7 +59,7 @@ def test_junk_is_skipped_and_counted(tmp_path, kind):
         ("a/Desktop.ini", True),
         ("a/._cat.jpg", True),
         ("a/cat.jpg", False),
-        (".hidden/cat.jpg", False),
+        (".hidden/cat.jpg", True),
         ("Thumbs.db.jpg", False),
         ("__MACOSX.jpg", False),
         ("", False),
@@ -73,7 +73,9 @@ TREES = st.dictionaries(
     st.lists(
         st.text(
             st.characters(categories=("L", "N", "Zs"), include_characters="_-."), min_size=1
-        ).filter(lambda name: name.strip(".") and len(name.encode()) < 60 and not is_junk(name)),
+        ).filter(
+            lambda name: len(name.encode()) < 60 and not name.startswith(".") and not is_junk(name)
+        ),
         min_size=1,
         max_size=3,
     ).map("/".join),
@@ -92,7 +94,7 @@ def test_any_tree_comes_back_byte_for_byte(files, kind, tmp_path_factory):
     try:
         report = unpack_to_out(path)
     except StageError as error:
-        assert any(text in str(error) for text in ("one name where case", "both as a file"))
+        assert any(text in str(error) for text in ("on this file system", "both as a file"))
         return
     assert contents(folder / "out") == files
     assert (report.files, report.bytes) == (len(files), sum(map(len, files.values())))

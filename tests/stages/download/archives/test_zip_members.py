@@ -5,6 +5,8 @@ import struct
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.archive_files import contents, refusal, unpack_to_out, write_zip
 
 
@@ -14,6 +16,26 @@ def test_zip_names_in_utf8_and_cp437(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"plain_", b"caf\x82__"[:6]))
     unpack_to_out(path)
     assert contents(tmp_path / "out") == {"猫/köter.jpg": b"1", "café__"[:6] + ".jpg": b"2"}
+
+
+def test_zip_names_in_utf8_without_the_flag(tmp_path):
+    names = {"caf\u00e9/1.jpg": b"1", "cafe\u0301/2.jpg": b"2", "\u732b.jpg": b"3", "a.jpg": b"4"}
+    path = write_zip(tmp_path / "pets.zip", names)
+    content = bytearray(path.read_bytes())
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := content.find(magic, start + 1)) >= 0:
+            content[start + offset + 1] &= ~0x08
+    path.write_bytes(content)
+    unpack_to_out(path)
+    assert contents(tmp_path / "out") == names
+
+
+@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd")])
+def test_methods_that_cannot_be_unpacked_are_named(tmp_path, method, name):
+    path = write_zip(tmp_path / "pets.zip", {"a.jpg": b"x"})
+    set_in_directory(path, 10, struct.pack("<H", method))
+    assert f"'a.jpg' is packed with {name}, which cannot be unpacked here" in refusal(path)
 
 
 def test_zip_links(tmp_path):

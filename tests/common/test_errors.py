@@ -1,4 +1,4 @@
-from stages.clean.labels.messages import quote_lines, quote_names
+from common.errors import quote_lines, quote_names
 
 
 def test_few_lines_and_names_are_quoted_whole():
