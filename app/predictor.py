@@ -21,6 +21,7 @@ from app.precision import PRECISIONS
 from common import cli
 from common.files import read_json
 from common.images import ImageError, Prepared, prepare, resize, to_rgb
+from common.preprocessing import Greys
 from networks.cam import head_activations, heat_map
 from networks.classifier import CARD_FILE, load_classifier
 from networks.engine import BFLOAT16, FLOAT32, choose_engine, frozen_classifier
@@ -63,9 +64,8 @@ class Predictor:
 
     Attributes:
         class_names: in the order of the probabilities.
-        image_size: (height, width) in px, of the model's input.
-        resize: how images are resized to it: stretch, crop or pad.
-        max_pixels: limit on the width x height of files.
+        preprocessing: how files become pixels of the model's input: their size, the manner of
+            resizing, the limit on the width x height of files.
         batch_size: images per step, at most.
         card: classifier.json: training settings, checksum.
         decision: decision.json: positive, threshold, rule, abstain_below, abstain_target.
@@ -94,8 +94,7 @@ class Predictor:
         folder = Path(model_dir) / MODEL_FOLDER
         classifier = load_classifier(folder)
         self.class_names = classifier.class_names
-        self.image_size, self.resize = classifier.image_size, classifier.resize
-        self.max_pixels, self.batch_size = classifier.max_pixels, batch_size
+        self.preprocessing, self.batch_size = classifier.preprocessing, batch_size
         self.card = read_json(folder / CARD_FILE)
         self.calibrated = self.card.get("temperature", 1) != 1  # old cards have no temperature
         self.decision = read_decision(Path(model_dir) / DECISION_FILE, self.class_names)
@@ -104,7 +103,7 @@ class Predictor:
         parts = (classifier.backbone, classifier.head)
         self._exact = frozen_classifier(*parts, engine._replace(precision=FLOAT32))
         self._fast = frozen_classifier(*parts, engine) if engine.precision == BFLOAT16 else None
-        self._exact.compare(example_images(self.image_size))
+        self._exact.compare(example_images(self.preprocessing.image_size))
 
     def prepare(self, image: Source) -> Prepared:
         """Decodes and resizes an image.
@@ -122,9 +121,9 @@ class Predictor:
         if isinstance(image, str | Path):
             image = Path(image).read_bytes()
         if isinstance(image, bytes | bytearray | memoryview):
-            return prepare(bytes(image), self.image_size, self.resize, self.max_pixels)
-        image = _as_image(image)
-        pixels = np.asarray(resize(image, self.image_size, self.resize))
+            return prepare(bytes(image), self.preprocessing)
+        image = _as_image(image, self.preprocessing.greys)
+        pixels = np.asarray(resize(image, self.preprocessing.image_size, self.preprocessing.resize))
         return Prepared(pixels, image.width / image.height)
 
     def ask(self, pixels: np.ndarray, heat_maps: bool | Sequence[bool] = False) -> list[Prediction]:
@@ -175,7 +174,7 @@ class Predictor:
     def warm_up(self) -> None:
         """Predicts blank images once, alone and as a batch: the first calls are slow."""
         for count in (1, self.batch_size):
-            self.ask(np.zeros((count, *self.image_size, 3), np.uint8), heat_maps=True)
+            self.ask(np.zeros((count, *self.preprocessing.image_size, 3), np.uint8), heat_maps=True)
 
     def _prediction(
         self, probabilities: np.ndarray, heat_map: np.ndarray | None = None
@@ -218,9 +217,9 @@ def example_images(size: tuple[int, int]) -> np.ndarray:
     return np.stack([np.asarray(resize(Image.fromarray(cells), size, "stretch")) for cells in grid])
 
 
-def _as_image(image: Image.Image | np.ndarray) -> Image.Image:
+def _as_image(image: Image.Image | np.ndarray, greys: Greys) -> Image.Image:
     if isinstance(image, Image.Image):
-        return to_rgb(image)
+        return to_rgb(image, greys)
     if not isinstance(image, np.ndarray):
         raise TypeError(
             "Expected a path, bytes, a PIL image or a NumPy array. Received: "

@@ -22,6 +22,7 @@ from PIL import Image
 from common import images
 from common.cli import progress, run
 from common.errors import StageError
+from common.preprocessing import Preprocessing
 
 MAX_PIXELS = 178_956_970
 
@@ -42,7 +43,7 @@ def compare(data: bytes, side: int, how: str, rounds: int = 3) -> dict[str, floa
         start = time.perf_counter()
         full = images.resize(images.decode(data, MAX_PIXELS).image, (side, side), how)
         between = time.perf_counter()
-        reduced = images.load_pixels(data, (side, side), how, MAX_PIXELS)
+        reduced = images.load_pixels(data, Preprocessing((side, side), how, MAX_PIXELS))
         seconds["full"].append(between - start)
         seconds["reduced"].append(time.perf_counter() - between)
     difference = np.abs(np.asarray(full, np.int16) - np.asarray(reduced, np.int16))

@@ -9,7 +9,8 @@ from PIL import Image
 from benchmarks.timing import Row, by_turns
 from common.images import encode_png
 from common.params import read_params
-from common.tables.dataset import Dataset, Preprocessing, write_dataset
+from common.preprocessing import Preprocessing
+from common.tables.dataset import Dataset, write_dataset
 from networks.augment import Augmenter
 from networks.backbones.build import build_backbone
 from networks.engine import BFLOAT16, FLOAT32, choose_engine, frozen_backbone

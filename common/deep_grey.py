@@ -17,6 +17,7 @@ GDAL_NODATA = 42113  # tag of TIFF: the value of pixels that were not measured
 # An outermost value this many times farther from the rest than the rest is wide is no measurement:
 # -9999 or the least float for "no data", or a pixel of the sensor that is broken.
 ISOLATED = 3.0
+HEAD = 32  # bytes of a file that `may_be_deep` looks at
 HALF = 127  # floats above it and up to 255 are taken for 8 bits
 
 
@@ -40,7 +41,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def may_be_deep(head: bytes) -> bool:
-    """Whether a file may be such an image, by its first 32 bytes; others need not be opened."""
+    """Whether a file may be such an image, by its first HEAD bytes; others need not be opened."""
     png = head.startswith(b"\x89PNG") and head[24:25] == b"\x10" and head[25:26] == b"\0"
     return png or head.startswith((b"II", b"MM", b"P5", b"Pf"))
 
@@ -57,6 +58,8 @@ def extent_of(image: Image.Image) -> Extent:
 def greys_of(extents: Iterable[Extent]) -> Greys:
     """Black and white of a set, by the extents of its files."""
     extents = list(extents)
+    # Files of one value have no say: a white page among dim pictures would make them black.
+    extents = [extent for extent in extents if extent.low < extent.high] or extents
     spans = []
     for real, rule in ((False, _whole_span), (True, _real_span)):
         lows = [extent.low for extent in extents if extent.real == real]

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common.deep_grey import is_deep, to_8_bits
 from common.image_formats import FORMATS, PNG_MAGIC, camera_raw, unidentified, without_texts
-from common.preprocessing import Greys, Preprocessing
+from common.preprocessing import NO_GREYS, Greys, Preprocessing
 from common.reasons import EMPTY, REASONS, TOO_LARGE, TRUNCATED, UNSUPPORTED_FORMAT
 
 # A JPEG is reduced while decoding only down to this many times the requested size: the rest is
@@ -113,7 +113,7 @@ def decode(
     data: bytes,
     max_pixels: int,
     image_size: tuple[int, int] | None = None,
-    greys: Greys = Greys(),
+    greys: Greys = NO_GREYS,
 ) -> Decoded:
     """Decodes a whole image; of an animation the first frame.
 
@@ -192,7 +192,7 @@ def _reduce(image: Image.Image, image_size: tuple[int, int]) -> tuple[float, flo
     return left, upper, x - left, y - upper
 
 
-def to_rgb(image: Image.Image, greys: Greys = Greys()) -> Image.Image:
+def to_rgb(image: Image.Image, greys: Greys = NO_GREYS) -> Image.Image:
     """Any Pillow image as RGB: deep greys scaled to 8 bits, transparency on white, EXIF-rotated."""
     deep = to_8_bits(image, greys) if is_deep(image) else None
     # EXIF that cannot be parsed says nothing about the orientation; the pixels are whole.

@@ -17,6 +17,9 @@ class Greys(NamedTuple):
     real: Span | None = None
 
 
+NO_GREYS = Greys()
+
+
 class Preprocessing(NamedTuple):
     """How the images of a dataset came to their size, and so must those that a model is asked.
 
@@ -30,13 +33,23 @@ class Preprocessing(NamedTuple):
     image_size: tuple[int, int]
     resize: str
     max_pixels: int
-    greys: Greys = Greys()
+    greys: Greys = NO_GREYS
+
+
+def spans_as_json(greys: Greys) -> dict:
+    """As a mapping for JSON, without the kinds that the set did not have."""
+    return {kind: span for kind, span in greys._asdict().items() if span}
+
+
+def spans_from_json(content: dict) -> Greys:
+    """Of a mapping that `spans_as_json` made."""
+    return Greys(**{kind: tuple(span) for kind, span in content.items()})
 
 
 def as_json(preprocessing: Preprocessing) -> dict:
     """As a mapping for JSON; `greys` only where the set had any."""
     content = preprocessing._asdict()
-    greys = {kind: span for kind, span in content.pop("greys")._asdict().items() if span}
+    greys = spans_as_json(content.pop("greys"))
     return content | ({"greys": greys} if greys else {})
 
 
@@ -46,7 +59,9 @@ def from_json(content: dict) -> Preprocessing:
     Raises:
         KeyError: an entry is missing.
     """
-    spans = {kind: tuple(span) for kind, span in content.get("greys", {}).items()}
     return Preprocessing(
-        tuple(content["image_size"]), content["resize"], content["max_pixels"], Greys(**spans)
+        tuple(content["image_size"]),
+        content["resize"],
+        content["max_pixels"],
+        spans_from_json(content.get("greys", {})),
     )

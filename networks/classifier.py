@@ -7,6 +7,7 @@ import keras
 
 from common.errors import StageError
 from common.files import read_json, sha256_of
+from common.preprocessing import Preprocessing, from_json
 from common.values import as_list
 
 MODEL_FILE = "classifier.keras"
@@ -23,9 +24,7 @@ class Classifier:
         backbone: its first part: pixels in, maps `(batch, h, w, channels)` out.
         head: its second part: maps in, probabilities out.
         class_names: in the order of the probabilities.
-        image_size: (height, width) in px.
-        resize: how images were brought to that size: stretch, crop or pad.
-        max_pixels: limit on the images' width x height.
+        preprocessing: how image files become its pixels.
         frozen: whether the backbone is as it was when the maps were cached.
         backbone_names: of its networks, as in model.backbone.
     """
@@ -34,9 +33,7 @@ class Classifier:
     backbone: keras.Model
     head: keras.Model
     class_names: list[str]
-    image_size: tuple[int, int]
-    resize: str
-    max_pixels: int
+    preprocessing: Preprocessing
     frozen: bool
     backbone_names: list[str]
 
@@ -82,9 +79,7 @@ def load_classifier(folder: Path) -> Classifier:
         model.get_layer("backbone"),
         model.get_layer("head"),
         card["class_names"],
-        tuple(card["image_size"]),
-        card["resize"],
-        card["max_pixels"],
+        from_json(card),
         card["frozen"],
         # Without, a card that somebody wrote by hand: no rule about networks applies to it.
         as_list(card.get("params", {}).get("model", {}).get("backbone", "")),

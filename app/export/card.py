@@ -23,7 +23,7 @@ def describe(name: str, classifier: Classifier, models: Path) -> dict:
         classifier: the exported model.
         models: the folder that it was opened from.
     """
-    height, width = classifier.image_size
+    height, width = classifier.preprocessing.image_size
     decision = models / DECISION_FILE
     form = FORMATS[name]
     return {
@@ -35,7 +35,7 @@ def describe(name: str, classifier: Classifier, models: Path) -> dict:
             "shape": [None, height, width, 3],
             "range": [0, 255],
             "meaning": "batch, height, width, RGB; not normalised: that is inside the model",
-            "resize": classifier.resize,
+            "resize": classifier.preprocessing.resize,
         },
         "output": {
             "name": PROBABILITIES,

@@ -82,7 +82,7 @@ def folder_samples(folder: Path, classifier: Classifier, count: int | None) -> S
 
     Args:
         folder: to search; files that are not images are skipped.
-        classifier: whose image size, resize and pixel limit apply.
+        classifier: whose preprocessing applies.
         count: number of files, evenly spread over the sorted list; None: all.
 
     Raises:
@@ -118,12 +118,12 @@ def open_split(folder: Path, name: str, classifier: Classifier) -> Dataset:
             f"Expected {folder} to have the model's classes {classifier.class_names}. Received: "
             f"{split.class_names}. Name the dataset that the model was trained on with --dataset."
         )
-    size = split.preprocessing.image_size
-    if size != classifier.image_size:
+    size, expected = split.preprocessing.image_size, classifier.preprocessing.image_size
+    if size != expected:
         raise StageError(
-            f"Expected images of the model's size {classifier.image_size} (height, width) in "
-            f"{folder}. Received: {size}. Train the model on them, or get the dataset that "
-            "belongs to it with `dvc checkout`."
+            f"Expected images of the model's size {expected} (height, width) in {folder}. Received: "
+            f"{size}. Train the model on them, or get the dataset that belongs to it with "
+            "`dvc checkout`."
         )
     return split
 
@@ -147,7 +147,7 @@ def _read_files(files: list[Path], model: Classifier) -> Iterator[np.ndarray]:
     def read(path: Path) -> np.ndarray | None:
         try:
             data = path.read_bytes()
-            return prepare(data, model.image_size, model.resize, model.max_pixels).pixels
+            return prepare(data, model.preprocessing).pixels
         except (ImageError, OSError):
             return None
 

@@ -74,13 +74,18 @@ def draw(data: bytes, prediction: "Prediction", predictor: "Predictor") -> Image
     """
     from app.overlay import blend, whole_heat
 
-    decoded = decode(data, predictor.max_pixels, (LARGEST // OVERSIZE, LARGEST // OVERSIZE))
+    decoded = decode(
+        data,
+        predictor.preprocessing.max_pixels,
+        (LARGEST // OVERSIZE, LARGEST // OVERSIZE),
+        predictor.preprocessing.greys,
+    )
     left, upper, right, lower = decoded.box
     extent = np.array([right - left, lower - upper])
     scale = np.clip(extent.max(), SMALLEST, LARGEST) / extent.max()
     width, height = (int(side) for side in np.maximum(1, np.rint(extent * scale)))
     image = decoded.image.resize((width, height), Image.Resampling.LANCZOS, decoded.box)
-    heat = whole_heat(prediction.heat_map, (height, width), predictor.image_size, predictor.resize)
+    heat = whole_heat(prediction.heat_map, (height, width), *predictor.preprocessing[:2])
     offset = (0, height + GAP) if width > height else (width + GAP, 0)
     size = (max(width + offset[0], SMALLEST), height + offset[1])
     sheet = Image.new("RGB", (size[0], size[1] + CAPTION + 2 * MARGIN), "white")

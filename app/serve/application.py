@@ -33,7 +33,10 @@ def create_app(settings: Settings) -> FastAPI:
         StageError: the model, the metrics or the dataset cannot be opened.
     """
     predictor = Predictor(settings.model, settings.precision, settings.batch_size)
-    predictor.max_pixels = min(predictor.max_pixels, settings.limits.pixels)
+    preprocessing = predictor.preprocessing
+    predictor.preprocessing = preprocessing._replace(
+        max_pixels=min(preprocessing.max_pixels, settings.limits.pixels)
+    )
     description = _dump(model_info.describe(predictor, settings))
     examples = model_info.read_examples(settings.dataset, predictor.class_names)
     listing = [{"url": f"/examples/{i}", "label": label} for i, (label, _) in enumerate(examples)]

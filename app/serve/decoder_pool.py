@@ -17,6 +17,7 @@ from app.serve.decoder_process import receive
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
 from common.images import ImageError, Prepared
+from common.preprocessing import Preprocessing, as_json
 
 LOG = logging.getLogger("app.serve")
 ROOT = Path(__file__).parents[2]
@@ -29,17 +30,15 @@ class DecoderPool:
     a few kilobytes can keep a decoder busy for minutes, exhaust memory or crash it.
     """
 
-    def __init__(self, image_size: tuple[int, int], resize: str, max_pixels: int, limits: Limits):
+    def __init__(self, preprocessing: Preprocessing, limits: Limits):
         """Starts the processes.
 
         Args:
-            image_size: (height, width) in px of the resulting pixels.
-            resize: how images are resized to it: stretch, crop or pad.
-            max_pixels: limit on the width x height of an image.
+            preprocessing: how files become pixels.
             limits: decoders, decode_seconds, decoder_bytes.
         """
-        self._shape = (*image_size, 3)
-        self._arguments = [*image_size, resize, max_pixels, limits.decoder_bytes]
+        self._shape = (*preprocessing.image_size, 3)
+        self._arguments = [json.dumps(as_json(preprocessing)), str(limits.decoder_bytes)]
         self._seconds = limits.decode_seconds
         self._free: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         self._all = [self._start() for _ in range(limits.decoders)]
@@ -80,7 +79,7 @@ class DecoderPool:
             process.kill()
 
     def _start(self) -> "_Process":
-        return _Process([str(argument) for argument in self._arguments])
+        return _Process(self._arguments)
 
     def _replace(self, process: "_Process") -> "_Process":
         process.kill()

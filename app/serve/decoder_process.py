@@ -17,6 +17,7 @@ from pathlib import Path
 
 from common.image_formats import FORMATS
 from common.images import ImageError, decode, prepare
+from common.preprocessing import Preprocessing, from_json
 
 # First bytes, by offset, of the formats that are passed on to Pillow; each is accepted by at most
 # one of its decoders. Fewer formats than the pipeline takes: browsers do not show TIFF or PPM, so
@@ -72,23 +73,19 @@ def check(data: bytes) -> None:
     raise ImageError("not_an_image", f"begins with {data[:16]!r}")
 
 
-def respond(
-    data: bytes, image_size: tuple[int, int], how: str, max_pixels: int
-) -> tuple[dict, bytes]:
+def respond(data: bytes, preprocessing: Preprocessing) -> tuple[dict, bytes]:
     """The response to a file.
 
     Args:
         data: the file's bytes.
-        image_size: (height, width) in px.
-        how: "stretch", "crop" or "pad".
-        max_pixels: limit on width x height.
+        preprocessing: how it becomes pixels.
 
     Returns:
         Header and pixels. Header: aspect and number of bytes; or reason, detail and 0 bytes.
     """
     try:
         check(data)
-        pixels, aspect = prepare(data, image_size, how, max_pixels)
+        pixels, aspect = prepare(data, preprocessing)
         return {"aspect": aspect, "bytes": pixels.nbytes}, pixels.tobytes()
     except ImageError as error:
         reason, detail = error.reason, error.detail
@@ -129,15 +126,14 @@ def limit_memory(count: int) -> None:
 
 def main(argv: list[str]) -> None:
     """Responds until the server closes the socket, as the system does if the server is killed."""
-    height, width, how, max_pixels, memory = argv
-    settings = (int(height), int(width)), how, int(max_pixels)
+    preprocessing, memory = from_json(json.loads(argv[0])), int(argv[1])
     with contextlib.suppress(ImageError):
         decode(b"\0", 1)  # loads Pillow's plugins
-    limit_memory(int(memory))
+    limit_memory(memory)
     with socket.socket(fileno=0) as connection, contextlib.suppress(EOFError, ConnectionError):
         while True:
             (length,) = struct.unpack("!Q", receive(connection, 8))
-            header, pixels = respond(receive(connection, length), *settings)
+            header, pixels = respond(receive(connection, length), preprocessing)
             text = json.dumps(header).encode()
             connection.sendall(struct.pack("!I", len(text)) + text + pixels)
 

@@ -26,9 +26,9 @@ def describe(predictor: Predictor, settings: Settings) -> dict:
     model = predictor.card["params"]["model"]
     return {
         "class_names": predictor.class_names,
-        "image_size": list(predictor.image_size),
-        "resize": predictor.resize,
-        "max_pixels": predictor.max_pixels,
+        "image_size": list(predictor.preprocessing.image_size),
+        "resize": predictor.preprocessing.resize,
+        "max_pixels": predictor.preprocessing.max_pixels,
         "calibrated": predictor.calibrated,
         "sha256": predictor.card["sha256"],
         "decision": predictor.decision,

@@ -32,9 +32,7 @@ class Worker:
         self.ready = False
         self.marker = predictor.card["sha256"][:12]
         self.batcher = Batcher(predictor.ask, settings.batch_size, telemetry.batch)
-        self.decoders = DecoderPool(
-            predictor.image_size, predictor.resize, predictor.max_pixels, limits
-        )
+        self.decoders = DecoderPool(predictor.preprocessing, limits)
         self._threads = ThreadPoolExecutor(limits.decoders, "decode")
         # Separate threads, so that heat maps do not wait behind slow images of other requests.
         self._encoders = ThreadPoolExecutor(limits.decoders, "encode")
@@ -137,7 +135,7 @@ class Worker:
             future.exception()  # marks it as retrieved, in case that nobody awaits it any more
 
     def _heat_url(self, prediction: Prediction, prepared: Prepared) -> str:
-        image_size, resize = self.predictor.image_size, self.predictor.resize
+        image_size, resize, *_ = self.predictor.preprocessing
         return responses.heat_url(prediction, prepared.aspect, image_size, resize)
 
 

@@ -28,6 +28,6 @@ def ready() -> dict:
 @app.post("/v1/predict")
 def predict(file: Annotated[bytes, File()]) -> dict:
     """The probabilities of one image; FastAPI runs this in one of its 40 threads."""
-    pixels = load_pixels(file, classifier.image_size, classifier.resize, classifier.max_pixels)
+    pixels = load_pixels(file, classifier.preprocessing)
     (probabilities,) = classifier.model.predict(np.asarray(pixels, np.float32)[None], verbose=0)
     return dict(zip(classifier.class_names, map(float, probabilities), strict=True))

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import StageError
 from common.files import atomic_file
+from common.preprocessing import Preprocessing, as_json, from_json
 from common.tables.storage import require_columns
 
 SPLITS = ("train", "val", "test")
@@ -29,20 +29,6 @@ DATASET_FIELDS = [
 ]
 
 
-class Preprocessing(NamedTuple):
-    """How the images of a dataset came to their size, and so must those that a model is asked.
-
-    Attributes:
-        image_size: (height, width) in px.
-        resize: "stretch", "crop" or "pad", as `images.resize` takes it.
-        max_pixels: limit on width x height of a file.
-    """
-
-    image_size: tuple[int, int]
-    resize: str
-    max_pixels: int
-
-
 def dataset_schema(class_names: list[str], preprocessing: Preprocessing) -> pa.Schema:
     """Schema of the dataset; its metadata name the classes, as Hugging Face datasets expects.
 
@@ -56,7 +42,7 @@ def dataset_schema(class_names: list[str], preprocessing: Preprocessing) -> pa.S
     }
     metadata = {
         "huggingface": json.dumps({"info": {"features": features}}),
-        "preprocessing": json.dumps(preprocessing._asdict()),
+        "preprocessing": json.dumps(as_json(preprocessing)),
     }
     return pa.schema(DATASET_FIELDS, metadata=metadata)
 
@@ -156,8 +142,7 @@ class Dataset:
 
 def _read_preprocessing(file: Path, schema: pa.Schema) -> Preprocessing:
     try:
-        content = json.loads(schema.metadata[b"preprocessing"])
-        return Preprocessing(**content | {"image_size": tuple(content["image_size"])})
+        return from_json(json.loads(schema.metadata[b"preprocessing"]))
     except KeyError:
         raise StageError(
             f"Expected {file} to tell how its images were resized. Received: a file of an earlier "

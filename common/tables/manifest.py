@@ -1,15 +1,20 @@
 """Manifest: one row per image that clean keeps."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from common.preprocessing import NO_GREYS, Greys, spans_as_json, spans_from_json
 from common.tables.storage import read_parquet, write_parquet
 
 # Measures of each image, and the flags that clean sets by them. Flags reject nothing.
 MEASURES = ("sharpness", "brightness", "contrast", "colourfulness", "size_ratio")
 FLAGS = ("blurry", "dark", "bright", "low_contrast", "grey", "odd_size")
+
+GREYS = b"greys"  # key of the file's metadata
 
 # Sorted by path.
 MANIFEST = pa.schema(
@@ -31,9 +36,17 @@ MANIFEST = pa.schema(
 )
 
 
-def write_manifest(path: Path, rows: pd.DataFrame) -> None:
-    """Writes the manifest sorted by path; `rows` has the columns of MANIFEST."""
-    write_parquet(path, rows.sort_values("path", kind="stable"), MANIFEST)
+def write_manifest(path: Path, rows: pd.DataFrame, greys: Greys = NO_GREYS) -> None:
+    """Writes the manifest sorted by path.
+
+    Args:
+        path: of the file.
+        rows: with the columns of MANIFEST.
+        greys: black and white of the set; in the file's metadata, where it has any.
+    """
+    spans = spans_as_json(greys)
+    metadata = {GREYS: json.dumps(spans)} if spans else None
+    write_parquet(path, rows.sort_values("path", kind="stable"), MANIFEST, metadata)
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
@@ -42,3 +55,9 @@ def read_manifest(path: Path) -> pd.DataFrame:
     return frame.assign(
         given_split=frame["given_split"].astype(object).where(frame["given_split"].notna(), None)
     )
+
+
+def read_greys(path: Path) -> Greys:
+    """Black and white of the set's greys of more than 8 bits, as clean found them."""
+    metadata = pq.read_schema(path).metadata or {}
+    return spans_from_json(json.loads(metadata.get(GREYS, b"{}")))

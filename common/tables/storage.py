@@ -14,12 +14,14 @@ from common.errors import StageError
 from common.files import atomic_file
 
 
-def write_parquet(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
-    """Writes the columns of `schema`; equal content gives equal bytes."""
+def write_parquet(
+    path: Path, frame: pd.DataFrame, schema: pa.Schema, metadata: dict[bytes, str] | None = None
+) -> None:
+    """Writes the columns of `schema`, and metadata of ours; equal content gives equal bytes."""
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     # pandas' own metadata hold the library's version: other bytes after every upgrade.
     with atomic_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(None), temporary)
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def read_parquet(path: Path, schema: pa.Schema) -> pd.DataFrame:

@@ -15,14 +15,14 @@ from common.params import read_params
 from common.tables.manifest import write_manifest
 from common.tables.rejected import write_rejected
 from stages.clean import plots, quality
-from stages.clean.decoding import decode_all, scratch_thumbs
+from stages.clean.decoding import decode_all, greys_of_set, scratch_thumbs
 from stages.clean.duplicates.best import keep_best
 from stages.clean.duplicates.groups import group_copies
 from stages.clean.labels.read import read_labels
 from stages.clean.labels.table import Columns
 from stages.clean.missing_classes import require_classes
 from stages.clean.rows import manifest_rows
-from stages.clean.summary import metrics_of, summary_of
+from stages.clean.summary import metrics_of, summary_of, words_of_greys
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,8 +38,12 @@ def main(argv: list[str] | None = None) -> None:
     check = functools.partial(
         require_classes, [file.label for file in labels.labelled], table=str(args.rejected)
     )
-    with scratch_thumbs(len(labels.labelled)) as thumbs:
-        images, rejected = decode_all(args.raw, labels.labelled, clean, thumbs)
+    paths = [file.path for file in labels.labelled]
+    greys = greys_of_set(args.raw, paths, clean.max_pixels)
+    for warning in words_of_greys(greys):
+        cli.warn("clean", warning)
+    with scratch_thumbs(len(paths)) as thumbs:
+        images, rejected = decode_all(args.raw, labels.labelled, clean, greys, thumbs)
         write_rejected(args.rejected, rejected)
         check(images["label"] if len(images) else [], rejected, "drop")
         images["group"] = group_copies(images, thumbs[: len(images)], clean)
@@ -51,8 +55,8 @@ def main(argv: list[str] | None = None) -> None:
         cli.warn("clean", warning)
     metrics = metrics_of(len(files), len(files) - len(candidates), labels, kept, rejected)
     with atomic_folder(args.plots) as folder:
-        plots.draw(folder, args.raw, kept, rejected, clean)
-    write_manifest(args.manifest, manifest_rows(kept))
+        plots.draw(folder, args.raw, kept, rejected, clean, greys)
+    write_manifest(args.manifest, manifest_rows(kept), greys)
     write_json(args.metrics, metrics)
     cli.summary("clean", summary_of(metrics))
 

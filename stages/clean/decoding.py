@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from common import cli
+from common.deep_grey import HEAD, Extent, extent_of, greys_of, is_deep, may_be_deep
+from common.image_formats import FORMATS
 from common.images import ImageError, decode
+from common.preprocessing import Greys
 from common.reasons import BAD_ASPECT, NO_CONTENT, TOO_SMALL
 from common.schema import Clean
 from stages.clean import quality
@@ -20,8 +24,40 @@ from stages.clean.labels.class_folders import LabelledFile
 from stages.clean.rows import rejected_row
 
 
-def decode_file(path: Path, clean: Clean) -> dict:
+def greys_of_set(raw: Path, paths: list[str], max_pixels: int) -> Greys:
+    """Black and white of the greys of more than 8 bits among files; most are not even opened.
+
+    Args:
+        raw: folder of the source.
+        paths: relative to it.
+        max_pixels: larger images have no say, as they are dropped.
+    """
+
+    def extent(path: str) -> Extent | None:
+        try:
+            with (raw / path).open("rb") as stream:
+                if not may_be_deep(stream.read(HEAD)):
+                    return None
+            with Image.open(raw / path, formats=FORMATS) as image:
+                if is_deep(image) and image.width * image.height <= max_pixels:
+                    return extent_of(image)
+        except MemoryError:
+            raise
+        except Exception:  # whatever is wrong with it, decode_file will say
+            return None
+        return None
+
+    extents = cli.progress(cli.parallel_map(extent, paths), "looking for deep greys", len(paths))
+    return greys_of(filter(None, extents))
+
+
+def decode_file(path: Path, clean: Clean, greys: Greys) -> dict:
     """Decodes one file and measures it.
+
+    Args:
+        path: of the file.
+        clean: limits.
+        greys: of the set.
 
     Returns:
         The columns of the manifest that come from the file itself, `bytes` (its size) and
@@ -31,7 +67,7 @@ def decode_file(path: Path, clean: Clean) -> dict:
         ImageError: with one of reasons.REASONS.
     """
     data = path.read_bytes()
-    decoded = decode(data, clean.max_pixels)
+    decoded = decode(data, clean.max_pixels, greys=greys)
     width, height = decoded.width, decoded.height
     if min(width, height) < clean.min_side:
         raise ImageError(TOO_SMALL, f"{width}x{height} px, limit {clean.min_side} px")
@@ -66,7 +102,7 @@ def scratch_thumbs(n: int) -> Iterator[np.memmap]:
 
 
 def decode_all(
-    raw: Path, labelled: list[LabelledFile], clean: Clean, thumbs: np.ndarray
+    raw: Path, labelled: list[LabelledFile], clean: Clean, greys: Greys, thumbs: np.ndarray
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Decodes every file.
 
@@ -74,6 +110,7 @@ def decode_all(
         raw: folder of the source.
         labelled: its files.
         clean: limits.
+        greys: of the set.
         thumbs: uint8 (n, THUMB, THUMB), filled here: row k with the thumbnail of the k-th image.
 
     Returns:
@@ -83,7 +120,7 @@ def decode_all(
 
     def attempt(file: LabelledFile) -> dict | ImageError:
         try:
-            return decode_file(raw / file.path, clean)
+            return decode_file(raw / file.path, clean, greys)
         except ImageError as error:
             return error
 

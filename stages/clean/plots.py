@@ -9,6 +9,7 @@ import pandas as pd
 
 from common.plots import bars, grids, style
 from common.plots.grids import Strip, caption
+from common.preprocessing import Greys
 from common.reasons import EXACT_DUPLICATE, LABEL_CONFLICT, REASONS
 from common.schema import Clean
 from stages.clean import quality, set_plots
@@ -21,7 +22,14 @@ GROUPS = 12  # groups of copies shown, and as many conflicts
 FLAGGED = 8  # images shown of each flag, the worst
 
 
-def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clean: Clean) -> None:
+def draw(
+    folder: Path,
+    raw: Path,
+    kept: pd.DataFrame,
+    rejected: list[dict],
+    clean: Clean,
+    greys: Greys,
+) -> None:
     """Draws all plots of the clean stage.
 
     Args:
@@ -30,6 +38,7 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
         kept: rows of the manifest.
         rejected: rows of the reject table; those that are copies with their `group`.
         clean: limits, which stand in the headings.
+        greys: of the set.
     """
     labels = sorted({*kept["label"], *(row["label"] for row in rejected)})
     counts = [int((kept["label"] == label).sum()) for label in labels]
@@ -52,7 +61,7 @@ def draw(folder: Path, raw: Path, kept: pd.DataFrame, rejected: list[dict], clea
         "flags": flag_strips(kept, clean),
     }
     paths = [path for _, strips in sheets.values() for strip in strips for path in strip.paths]
-    images = thumbnails(raw, paths, clean.max_pixels)
+    images = thumbnails(raw, paths, clean.max_pixels, greys)
     for name, (title, strips) in sheets.items():
         grids.contact_sheet(folder / f"{name}.png", title, strips, images)
 

@@ -4,6 +4,7 @@ import collections
 
 import pandas as pd
 
+from common.preprocessing import Greys
 from common.reasons import REASONS
 from stages.clean import quality
 from stages.clean.labels.read import SourceLabels
@@ -47,6 +48,17 @@ def metrics_of(
     if sum(fates.values()) != n_files:
         raise AssertionError(f"Expected each of {n_files} files to be counted once: {fates}")
     return metrics
+
+
+def words_of_greys(greys: Greys) -> list[str]:
+    """What the user should know of how greys of more than 8 bits were scaled; none without any."""
+    kinds = {"whole numbers": greys.whole, "floating-point numbers": greys.real}
+    return [
+        f"greys of {kind}: {span[0]:g} of the files became black, {span[1]:g} white, by the "
+        "values that the set has; the model keeps these for the files that it is asked"
+        for kind, span in kinds.items()
+        if span and span != (0.0, 255.0)
+    ]
 
 
 def summary_of(metrics: dict) -> str:

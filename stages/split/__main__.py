@@ -10,7 +10,7 @@ from common import cli
 from common.files import atomic_folder, write_json
 from common.params import read_params
 from common.tables.dataset import SPLITS, write_dataset
-from common.tables.manifest import read_manifest
+from common.tables.manifest import read_greys, read_manifest
 from stages.split import plots
 from stages.split.assign import assign_splits
 from stages.split.leaks import in_split, resolve_leaks, write_leaks
@@ -33,7 +33,8 @@ def main(argv: list[str] | None = None) -> None:
         action = leaks[0]["action"]
         cli.warn("split", f"{len(leaks)} near copies across the given split: {action}")
     counts = count_images(kept, split, class_names)
-    preprocessing = preprocessing_of(params.split, params.clean.max_pixels)
+    greys = read_greys(args.manifest)
+    preprocessing = preprocessing_of(params.split, params.clean.max_pixels, greys)
     with atomic_folder(args.dataset) as dataset, atomic_folder(args.plots) as folder:
         for name in SPLITS:
             rows = kept[split == name]

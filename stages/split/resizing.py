@@ -8,18 +8,19 @@ import pandas as pd
 from common import images
 from common.cli import parallel_map
 from common.errors import StageError
+from common.preprocessing import Greys, Preprocessing
 from common.schema import Split
-from common.tables.dataset import Preprocessing
 
 
-def preprocessing_of(split: Split, max_pixels: int) -> Preprocessing:
+def preprocessing_of(split: Split, max_pixels: int, greys: Greys) -> Preprocessing:
     """How the images of a dataset come to their size.
 
     Args:
         split: the section of params.yaml.
         max_pixels: limit on width x height of a file.
+        greys: black and white of the set, as clean found them.
     """
-    return Preprocessing(split.image_size, split.resize, max_pixels)
+    return Preprocessing(split.image_size, split.resize, max_pixels, greys)
 
 
 def resized_rows(
@@ -31,7 +32,7 @@ def resized_rows(
         rows: of the manifest.
         raw: the folder that their paths are relative to.
         class_names: in the order of the label index.
-        preprocessing: size and manner of the resizing, limit on the pixels of a file.
+        preprocessing: how a file becomes pixels.
 
     Raises:
         StageError: a file is not as the clean stage saw it.
@@ -40,12 +41,7 @@ def resized_rows(
 
     def resized(row) -> dict:
         try:
-            image = images.load_pixels(
-                (raw / row.path).read_bytes(),
-                preprocessing.image_size,
-                preprocessing.resize,
-                preprocessing.max_pixels,
-            )
+            image = images.load_pixels((raw / row.path).read_bytes(), preprocessing)
         except (images.ImageError, OSError) as error:
             raise StageError(
                 f"Expected {raw / row.path} as the clean stage saw it. Received: {error}. The "

@@ -1,5 +1,6 @@
 """Description of a trained model: the content of classifier.json beside its file."""
 
+from common.preprocessing import as_json
 from common.schema import Augment, Model, Train
 from common.tables.dataset import Dataset
 
@@ -24,7 +25,7 @@ def describe_model(
     """
     return {
         "class_names": train_split.class_names,
-        **train_split.preprocessing._asdict(),
+        **as_json(train_split.preprocessing),
         "frozen": model.trainable == "none",
         "temperature": temperature,
         "params": {

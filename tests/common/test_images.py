@@ -20,6 +20,7 @@ from common.images import (
     resize,
     to_rgb,
 )
+from common.preprocessing import Preprocessing
 from common.reasons import DECODING, REASONS
 from tests.helpers.images import image_bytes, make_image
 
@@ -285,9 +286,9 @@ def load_full(data, image_size, how="stretch"):
 def test_load_pixels_is_decode_then_resize(size, encoding):
     """To the bit, wherever there is no JPEG of four times the size, which would be reduced."""
     data = image_bytes(make_image(4, size), encoding)
-    pixels = load_pixels(data, (32, 24), "stretch", LIMIT)
+    pixels = load_pixels(data, Preprocessing((32, 24), "stretch", LIMIT))
     assert pixels.tobytes() == load_full(data, (32, 24)).tobytes()
-    prepared = prepare(data, (32, 24), "stretch", LIMIT)
+    prepared = prepare(data, Preprocessing((32, 24), "stretch", LIMIT))
     assert prepared.pixels.dtype == np.uint8
     np.testing.assert_array_equal(prepared.pixels, np.asarray(pixels))
 
@@ -299,7 +300,7 @@ def test_the_aspect_is_that_of_the_upright_file():
     for encoding in ("PNG", "JPEG"):
         data = image_bytes(make_image(5, (1017, 1209)), encoding, exif=exif)
         for how in ("stretch", "crop", "pad"):
-            prepared = prepare(data, (60, 40), how, 10**7)
+            prepared = prepare(data, Preprocessing((60, 40), how, 10**7))
             assert prepared.aspect == 1209 / 1017
             assert prepared.pixels.shape == (60, 40, 3)
 
@@ -329,7 +330,7 @@ def test_reducing_keeps_every_pixel_in_its_place(orientation, how):
     exif[0x0112] = orientation
     image = make_image(5, (1017, 1209))
     data = image_bytes(image, "JPEG", quality=95, exif=exif)
-    reduced = np.asarray(load_pixels(data, (60, 40), how, LIMIT), int)
+    reduced = np.asarray(load_pixels(data, Preprocessing((60, 40), how, LIMIT)), int)
     difference = np.abs(reduced - np.asarray(load_full(data, (60, 40), how), int))
     assert decode(data, LIMIT, (60, 40)).image.width < 160
     assert difference.mean() < 0.4
@@ -344,7 +345,7 @@ def test_reduced_grey_and_print_colours_are_those_of_the_whole(mode, progressive
     decoded = decode(data, LIMIT, (60, 60))
     assert (decoded.mode, decoded.image.mode) == (mode, "RGB")
     assert decoded.image.size == (200, 160)
-    reduced = np.asarray(load_pixels(data, (60, 60), "stretch", LIMIT), int)
+    reduced = np.asarray(load_pixels(data, Preprocessing((60, 60), "stretch", LIMIT)), int)
     assert np.abs(reduced - np.asarray(load_full(data, (60, 60)), int)).mean() < 1
 
 
@@ -353,6 +354,6 @@ def test_a_cut_jpeg_is_found_while_reducing_too():
     data = image_bytes(Image.fromarray(noise), "JPEG")
     for cut in (data[: len(data) * 6 // 10], data[:-40]):
         with pytest.raises(ImageError, match="truncated"):
-            load_pixels(cut, (32, 32), "stretch", LIMIT)
+            load_pixels(cut, Preprocessing((32, 32), "stretch", LIMIT))
     with pytest.raises(ImageError, match="too_large"):  # of the file, not of what is decoded
-        load_pixels(data, (32, 32), "stretch", 640 * 640 - 1)
+        load_pixels(data, Preprocessing((32, 32), "stretch", 640 * 640 - 1))

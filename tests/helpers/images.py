@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from common.images import encode_png
-from common.tables.dataset import Dataset, Preprocessing, write_dataset
+from common.preprocessing import Preprocessing
+from common.tables.dataset import Dataset, write_dataset
 
 COLOURS = {"cat": "red", "dog": "blue", "owl": "green"}  # tints by class, so that one can learn
 

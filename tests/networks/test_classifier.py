@@ -5,6 +5,7 @@ import pytest
 
 from common.errors import StageError
 from common.files import sha256_of
+from common.preprocessing import Preprocessing
 from common.schema import Head
 from networks import classifier, heads
 from networks.backbones.build import build_backbone
@@ -55,7 +56,7 @@ def test_the_saved_model_is_whole_and_opens_again(tmp_path, composed):
     np.testing.assert_allclose(opened.head(maps).numpy(), expected, atol=1e-6)
     assert opened.model.input_shape == (None, 64, 64, 3)
     assert opened.class_names == ["a", "b", "c"]
-    assert (opened.image_size, opened.resize, opened.max_pixels) == ((64, 64), "crop", 9)
+    assert opened.preprocessing == Preprocessing((64, 64), "crop", 9)
     assert opened.frozen is False
 
 

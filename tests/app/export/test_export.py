@@ -76,10 +76,10 @@ def test_a_format_gives_the_probabilities_of_the_keras_model(name, exported, cla
 @pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite", "openvino", "tflite_int8"])
 def test_the_card_tells_how_to_feed_the_file(name, exported, models, classifier):
     card = json.loads((exported / name / "export.json").read_text())
-    height, width = classifier.image_size
+    height, width = classifier.preprocessing.image_size
     assert card["input"]["name"] == "pixels"
     assert card["input"]["shape"] == [None, height, width, 3]
-    assert card["input"]["resize"] == classifier.resize
+    assert card["input"]["resize"] == classifier.preprocessing.resize
     assert card["output"]["shape"] == [None, 3]
     assert card["class_names"] == ["cat", "dog", "owl"]
     assert card["decision"] == json.loads((models / "decision.json").read_text())

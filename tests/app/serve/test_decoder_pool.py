@@ -19,6 +19,7 @@ from app.serve.decoder_pool import DecoderPool
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
 from common.images import ImageError
+from common.preprocessing import Preprocessing
 from tests.helpers.images import image_bytes, make_image
 
 SIZE = (64, 64)
@@ -28,7 +29,7 @@ GOOD = image_bytes(make_image(3, (90, 60), "red"))
 @pytest.fixture(scope="module")
 def decoders():
     limits = Limits(decoders=1, decode_seconds=5, decoder_bytes=300_000_000)
-    opened = DecoderPool(SIZE, "crop", 50_000_000, limits)
+    opened = DecoderPool(Preprocessing(SIZE, "crop", 50_000_000), limits)
     yield opened
     opened.close()
 
@@ -45,7 +46,7 @@ def process(decoders) -> subprocess.Popen:
 
 def test_pixels_and_aspect_are_those_of_the_predictor(decoders):
     other = object.__new__(Predictor)
-    other.max_pixels, other.image_size, other.resize = 10**8, SIZE, "crop"
+    other.preprocessing = Preprocessing(SIZE, "crop", 10**8)
     exif = Image.Exif()
     exif[0x0112] = 6
     for format_, options in {
@@ -125,7 +126,7 @@ def test_an_image_that_takes_too_long_is_stopped():
     image = io.BytesIO()
     Image.new("RGB", (7000, 7000)).save(image, "PNG")
     limits = Limits(decoders=1, decode_seconds=0.1)
-    slow = DecoderPool(SIZE, "stretch", 10**8, limits)
+    slow = DecoderPool(Preprocessing(SIZE, "stretch", 10**8), limits)
     before = process(slow)
     with pytest.raises(ServiceError) as caught:
         slow.prepare(image.getvalue())
@@ -143,7 +144,7 @@ def test_a_decoder_that_dies_costs_one_image(decoders):
 
 
 def test_no_decoder_outlives_the_server():
-    other = DecoderPool(SIZE, "stretch", 10**8, Limits(decoders=1))
+    other = DecoderPool(Preprocessing(SIZE, "stretch", 10**8), Limits(decoders=1))
     other.prepare(GOOD)
     child = process(other)
     other._all[0].connection.close()  # as the system does when the server is killed

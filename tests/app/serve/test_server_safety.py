@@ -262,7 +262,7 @@ def test_records_of_the_log_cannot_be_forged():
 
 
 def test_the_lock_on_pixels_is_the_smaller_of_card_and_server(service, whole_run):
-    assert service.app.state.worker.predictor.max_pixels == 50_000_000
+    assert service.app.state.worker.predictor.preprocessing.max_pixels == 50_000_000
     image = io.BytesIO()
     Image.new("1", (7072, 7071)).save(image, "PNG")  # 50.006 megapixels
     assert code(service.post(image.getvalue())) == "too_many_pixels"

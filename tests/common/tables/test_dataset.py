@@ -8,7 +8,8 @@ import pytest
 
 from common.errors import StageError
 from common.images import decode_png, encode_png
-from common.tables.dataset import Dataset, Preprocessing, dataset_schema, write_dataset
+from common.preprocessing import Preprocessing
+from common.tables.dataset import Dataset, dataset_schema, write_dataset
 from tests.helpers.images import make_image
 
 PREPROCESSING = Preprocessing((6, 8), "crop", 1000)

@@ -5,7 +5,8 @@ import pytest
 
 from common.errors import StageError
 from common.images import encode_png
-from common.tables.dataset import Dataset, Preprocessing, write_dataset
+from common.preprocessing import Preprocessing
+from common.tables.dataset import Dataset, write_dataset
 from common.tables.predictions import (
     parse_predictions,
     read_checked_predictions,

@@ -6,6 +6,7 @@ from PIL import Image
 
 from common.images import ImageError
 from common.params import read_params
+from common.preprocessing import Greys
 from stages.clean.decoding import decode_all, decode_file, scratch_thumbs
 from stages.clean.duplicates.fingerprints import fingerprint
 from stages.clean.labels.class_folders import LabelledFile
@@ -18,7 +19,7 @@ CLEAN = read_params(ROOT / "params.yaml").clean
 def test_an_image_by_hand(tmp_path):
     data = image_bytes(make_image(1, (60, 48)).convert("L"))
     (tmp_path / "1.jpg").write_bytes(data)
-    row = decode_file(tmp_path / "1.jpg", CLEAN)
+    row = decode_file(tmp_path / "1.jpg", CLEAN, Greys())
     sha256 = hashlib.sha256(data).hexdigest()
     assert (row["image_id"], row["sha256"]) == (sha256[:16], sha256)
     assert (row["width"], row["height"], row["bytes"]) == (60, 48, len(data))
@@ -36,7 +37,7 @@ def test_an_image_by_hand(tmp_path):
 def test_images_beyond_a_limit(tmp_path, image, message):
     (tmp_path / "1.png").write_bytes(image_bytes(image))
     with pytest.raises(ImageError) as caught:
-        decode_file(tmp_path / "1.png", CLEAN)
+        decode_file(tmp_path / "1.png", CLEAN, Greys())
     assert str(caught.value) == message
 
 
@@ -49,7 +50,7 @@ def test_rows_and_thumbnails_are_of_the_usable_images_alone(tmp_path):
     files = [LabelledFile("a", "x", "train"), LabelledFile("b", "x", None)]
     files.append(LabelledFile("c", "y", None))
     with scratch_thumbs(3) as thumbs:
-        rows, rejected = decode_all(tmp_path, files, CLEAN, thumbs)
+        rows, rejected = decode_all(tmp_path, files, CLEAN, Greys(), thumbs)
         for thumb, image in zip(thumbs, images, strict=False):
             assert np.array_equal(thumb, fingerprint(image.convert("L")).thumb)
         assert not thumbs[2].any()

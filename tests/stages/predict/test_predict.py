@@ -20,12 +20,7 @@ def test_the_saved_model_answers_as_predicted_from_the_raw_file(whole_run):
     opened = load_classifier(whole_run.path("models/classifier"))
     table = read_predictions(whole_run.path("predictions/test.csv"), NAMES)
     pixels = [
-        load_pixels(
-            (whole_run.path("raw") / path).read_bytes(),
-            opened.image_size,
-            opened.resize,
-            opened.max_pixels,
-        )
+        load_pixels((whole_run.path("raw") / path).read_bytes(), opened.preprocessing)
         for path in table["path"]
     ]
     answer = opened.model.predict(np.stack([np.asarray(p) for p in pixels]), verbose=0)

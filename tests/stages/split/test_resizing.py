@@ -3,7 +3,7 @@ import pytest
 
 from common.errors import StageError
 from common.images import decode_png, load_pixels
-from common.tables.dataset import Preprocessing
+from common.preprocessing import Preprocessing
 from stages.split.resizing import resized_rows
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.manifests import manifest_of
@@ -19,7 +19,7 @@ def test_rows_hold_the_image_as_the_model_will_see_it(tmp_path):
     (row,) = resized_rows(manifest, tmp_path, ["a", "b"], PREPROCESSING)
     assert (row["path"], row["label"], row["group"]) == ("b/0.jpg", 1, 7)
     assert row["image_id"] == manifest["image_id"][0]
-    expected = load_pixels(data, (24, 32), "crop", 10_000)
+    expected = load_pixels(data, PREPROCESSING)
     assert np.array_equal(decode_png(row["png"]), np.asarray(expected))
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from common.errors import StageError
 from common.files import read_json
 from common.images import decode_png, load_pixels
+from common.preprocessing import Preprocessing
 from common.tables.dataset import SPLITS, Dataset
 from common.tables.manifest import read_manifest
 from tests.helpers.images import image_bytes, make_image, write_images
@@ -21,7 +22,7 @@ def test_every_image_stands_in_one_split_resized_as_serving_will_do_it(sampled_r
     test = splits["test"]
     for row, png in test.png_at(range(test.n)).items():
         raw = (sampled_run.path("raw") / test.path[row]).read_bytes()
-        expected = load_pixels(raw, (64, 64), "stretch", 10_000_000)
+        expected = load_pixels(raw, Preprocessing((64, 64), "stretch", 10_000_000))
         assert np.array_equal(decode_png(png), np.asarray(expected))
     assert Dataset(sampled_run.path("dataset/val")).class_names == ["cat", "dog", "owl"]
     metrics = read_json(sampled_run.path("m/split.json"))
