@@ -18,7 +18,7 @@ from stages.train.pooled_head import student_of
 from stages.train.tuning import TunedNetwork, tune
 
 WARMUP_EPOCHS = 20  # where train.warmup_epochs is null
-PRETRAINED_SHARE = 0.1  # of learning_rate, where pretrained weights are tuned
+PRETRAINED_SHARE = 1 / 3  # of learning_rate, where pretrained weights are tuned
 
 
 class Phases(NamedTuple):

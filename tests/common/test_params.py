@@ -31,7 +31,7 @@ def test_the_projects_own_parameters_are_valid_and_frozen():
         ({"train__epochs": 3, "train__rise_epochs": 3}, r"rise_epochs must .* 3 of 3"),
         (
             {"train__schedule": "polynomial", "train__end_learning_rate": 0.5},
-            r"end_learning_rate must be at most train\.learning_rate\. Received: 0\.5 and 0\.001",
+            r"end_learning_rate must be at most train\.learning_rate\. Received: 0\.5 and 0\.0003",
         ),
         (
             {"train__stop_on_overfit": True, "train__monitor": "val_accuracy"},
@@ -70,7 +70,7 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path):
     """YAML 1.1 takes 1e-5 for a text; `dvc exp run -S` writes small numbers so."""
     path = tmp_path / "params.yaml"
     text = (ROOT / "params.yaml").read_text()
-    path.write_text(text.replace("learning_rate: 0.001", "learning_rate: 1e-05"))
+    path.write_text(text.replace("learning_rate: 0.0003", "learning_rate: 1e-05"))
     assert read_params(path).train.learning_rate == 1e-5
 
 

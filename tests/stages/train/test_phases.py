@@ -14,8 +14,8 @@ def test_the_tuning_rate():
     settings = TRAIN.model_copy(update={"learning_rate": 0.02, "end_learning_rate": 0.01})
     assert tuning_settings(settings, False).learning_rate == 0.02
     pretrained = tuning_settings(settings, True)
-    assert pretrained.learning_rate == pytest.approx(0.002)
-    assert pretrained.end_learning_rate == pytest.approx(0.002)
+    assert pretrained.learning_rate == pytest.approx(0.02 / 3)
+    assert pretrained.end_learning_rate == pytest.approx(0.02 / 3)
     explicit = settings.model_copy(update={"tuning_rate": 0.5})
     assert tuning_settings(explicit, True).learning_rate == 0.5
 
