@@ -121,8 +121,8 @@ def open_split(folder: Path, name: str, classifier: Classifier) -> Dataset:
     size, expected = split.preprocessing.image_size, classifier.preprocessing.image_size
     if size != expected:
         raise StageError(
-            f"Expected images of the model's size {expected} (height, width) in {folder}. Received: "
-            f"{size}. Train the model on them, or get the dataset that belongs to it with "
+            f"Expected images of the model's size {expected} (height, width) in {folder}. "
+            f"Received: {size}. Train the model on them, or get its own dataset with "
             "`dvc checkout`."
         )
     return split
