@@ -47,7 +47,7 @@ def main(folder: str, side: int) -> None:
             layers.Dense(n_classes, "softmax"),
         ]
     )
-    model.compile("adam", "categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     stop = keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)
     model.fit(
         train.prefetch(2), validation_data=val, epochs=10, class_weight=weights, callbacks=[stop]

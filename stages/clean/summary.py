@@ -12,6 +12,9 @@ from stages.clean.labels.read import SourceLabels
 # What becomes of a file, as the metrics count it: exactly one of these.
 FATES = ("junk", "outside_classes", "label_tables", "unlisted", "kept", "rejected")
 
+# Black and white that need no word: those of 8 and 16 bits in full, and of shares.
+AS_STORED = ((0.0, 255.0), (0.0, 65535.0), (0.0, 1.0))
+
 
 def metrics_of(
     n_files: int, n_junk: int, labels: SourceLabels, kept: pd.DataFrame, rejected: list[dict]
@@ -57,7 +60,7 @@ def words_of_greys(greys: Greys) -> list[str]:
         f"greys of {kind}: {span[0]:g} of the files became black, {span[1]:g} white, by the "
         "values that the set has; the model keeps these for the files that it is asked"
         for kind, span in kinds.items()
-        if span and span != (0.0, 255.0)
+        if span and span not in AS_STORED
     ]
 
 

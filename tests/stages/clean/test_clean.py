@@ -3,6 +3,7 @@ import shutil
 import zipfile
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps
 
 from common.errors import StageError
 from common.files import read_json
-from common.tables.manifest import FLAGS, read_manifest
+from common.tables.manifest import FLAGS, read_greys, read_manifest
 from common.tables.rejected import read_rejected
 from stages.clean import plots
 from tests.helpers.images import image_bytes, make_image
@@ -337,3 +338,20 @@ def test_every_fault_of_a_scraped_set_is_found_and_no_good_image_lost(run):
     assert len(kept) == sum(row["expected"] == "keep" for row in truth.values())
     conflicts = [kept_path for reason, kept_path in rejected.values() if reason == "label_conflict"]
     assert set(conflicts) == {""}
+
+
+def test_twelve_bits_in_sixteen_are_seen_and_told(run, capsys):
+    """The set decides what is white; the manifest tells it to the makers of the dataset."""
+    files = {}
+    for seed in range(4):
+        # 12 bits, and the pictures of "b" half as bright as those of "a".
+        grey = np.asarray(big(seed).convert("L"), np.uint16) * 16 // (1 + seed % 2)
+        grey.flat[: 4095 * (seed == 0)] = 4095
+        files[f"{'ab'[seed % 2]}/{seed}.png"] = image_bytes(Image.fromarray(grey))
+    put(run, files)
+    run.clean()
+    assert read_greys(run.path("clean/manifest.parquet")).whole == (0, 4095)
+    manifest = read_manifest(run.path("clean/manifest.parquet"))
+    brightness = manifest.groupby("label")["brightness"].mean()
+    assert len(manifest) == 4 and 0.3 < brightness["b"] / brightness["a"] < 0.7
+    assert "4095 white" in capsys.readouterr().err
