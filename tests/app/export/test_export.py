@@ -1,5 +1,6 @@
 """Exports: the same answers as Keras in every format, and a refusal where they are not."""
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -218,7 +219,8 @@ def test_a_dataset_of_other_classes_is_refused(whole_run, classifier):
     other = classifier.__class__(**(vars(classifier) | {"class_names": ["cat", "dog", "emu"]}))
     with pytest.raises(StageError, match=r"model's classes.*emu.*Received.*owl"):
         samples.dataset_samples(whole_run.path("dataset"), other, None)
-    larger = classifier.__class__(**(vars(classifier) | {"image_size": (65, 64)}))
+    preprocessing = classifier.preprocessing._replace(image_size=(65, 64))
+    larger = dataclasses.replace(classifier, preprocessing=preprocessing)
     with pytest.raises(StageError, match=r"\(65, 64\).*Received: \(64, 64\)"):
         samples.dataset_samples(whole_run.path("dataset"), larger, None)
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from common.preprocessing import Preprocessing
 from networks.classifier import Classifier, compose
 from networks.engine import FLOAT32, OPENVINO, TENSORFLOW, Engine
 from networks.maps import pooled_file
@@ -19,7 +20,9 @@ def classifier_of(frozen):
     maps = keras.Input((2, 2, 3))
     head = keras.Model(maps, keras.layers.GlobalMaxPooling2D()(maps))
     model = compose(backbone, head)
-    return Classifier(model, backbone, head, ["a"], (SIDE, SIDE), "crop", 9, frozen, ["cnn"])
+    return Classifier(
+        model, backbone, head, ["a"], Preprocessing((SIDE, SIDE), "crop", 9), frozen, ["cnn"]
+    )
 
 
 @pytest.mark.parametrize("name", [OPENVINO, TENSORFLOW])
