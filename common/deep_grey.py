@@ -43,7 +43,7 @@ def is_deep(image: Image.Image) -> bool:
 def may_be_deep(head: bytes) -> bool:
     """Whether a file may be such an image, by its first HEAD bytes; others need not be opened."""
     png = head.startswith(b"\x89PNG") and head[24:25] == b"\x10" and head[25:26] == b"\0"
-    return png or head.startswith((b"II", b"MM", b"P5", b"Pf"))
+    return png or head.startswith((b"II", b"MM", b"P2", b"P5", b"Pf"))
 
 
 def extent_of(image: Image.Image) -> Extent:
@@ -58,13 +58,13 @@ def extent_of(image: Image.Image) -> Extent:
 def greys_of(extents: Iterable[Extent]) -> Greys:
     """Black and white of a set, by the extents of its files."""
     extents = list(extents)
-    # Files of one value have no say: a white page among dim pictures would make them black.
-    extents = [extent for extent in extents if extent.low < extent.high] or extents
     spans = []
     for real, rule in ((False, _whole_span), (True, _real_span)):
-        lows = [extent.low for extent in extents if extent.real == real]
-        highs = [extent.high for extent in extents if extent.real == real]
-        spans.append(rule(min(lows), max(highs)) if lows else None)
+        alike = [extent for extent in extents if extent.real == real]
+        # Files of one value have no say: a white page among dim pictures would make them black.
+        alike = [extent for extent in alike if extent.low < extent.high] or alike
+        lows, highs = ([extent[end] for extent in alike] for end in (1, 2))
+        spans.append(rule(min(lows), max(highs)) if alike else None)
     return Greys(*spans)
 
 

@@ -103,14 +103,20 @@ def camera_raw(tags: TiffImagePlugin.ImageFileDirectory_v2, data: bytes) -> bool
     )
 
 
-def without_texts(data: bytes) -> bytes:
-    """A PNG without its chunks of text, of which Pillow refuses more than 1 MB."""
+def without_texts(data: bytes) -> bytes | None:
+    """A PNG without its chunks of text, of which Pillow refuses more than 1 MB; None without any.
+
+    None also for what is no PNG.
+    """
+    if not data.startswith(PNG_MAGIC):
+        return None
     kept, position = [PNG_MAGIC], len(PNG_MAGIC)
     for kind, end in _png_chunks(data):
         if kind not in (b"tEXt", b"zTXt", b"iTXt"):
             kept.append(data[position:end])
         position = end
-    return b"".join([*kept, data[position:]])
+    shorter = b"".join([*kept, data[position:]])
+    return shorter if len(shorter) < len(data) else None
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common.deep_grey import is_deep, to_8_bits
-from common.image_formats import FORMATS, PNG_MAGIC, camera_raw, unidentified, without_texts
+from common.image_formats import FORMATS, camera_raw, unidentified, without_texts
 from common.preprocessing import NO_GREYS, Greys, Preprocessing
 from common.reasons import EMPTY, REASONS, TOO_LARGE, TRUNCATED, UNSUPPORTED_FORMAT
 
@@ -141,7 +141,7 @@ def decode(
         except MemoryError:
             raise
         except Exception as error:  # a decoder may raise anything on damage
-            if data.startswith(PNG_MAGIC) and len(shorter := without_texts(data)) < len(data):
+            if shorter := without_texts(data):
                 return decode(shorter, max_pixels, image_size, greys)
             raise ImageError(TRUNCATED, f"header cannot be read: {error}") from None
         with image:
@@ -159,7 +159,7 @@ def decode(
             except MemoryError:
                 raise
             except Exception as error:
-                if data.startswith(PNG_MAGIC) and len(shorter := without_texts(data)) < len(data):
+                if shorter := without_texts(data):
                     return decode(shorter, max_pixels, image_size, greys)
                 raise ImageError(TRUNCATED, f"{type(error).__name__}: {error}") from None
     if file_format == "MPO":  # several JPEGs in one file; we took the first

@@ -110,3 +110,9 @@ def test_shallow_images_are_left_alone():
 )
 def test_the_first_bytes_spare_the_opening(image, file_format, expected):
     assert may_be_deep(image_bytes(image, file_format)[:HEAD]) == expected
+
+
+def test_each_kind_has_its_own_say():
+    """A flat file of floating-point numbers counts where there is no other of them."""
+    extents = [extent_of(whole(0, 4000)), extent_of(real(0.5, 0.5))]
+    assert greys_of(extents) == Greys(whole=(0.0, 4095.0), real=(0.0, 1.0))

@@ -19,7 +19,7 @@ from app.serve.decoder_pool import DecoderPool
 from app.serve.errors import ServiceError
 from app.serve.settings import Limits
 from common.images import ImageError
-from common.preprocessing import Preprocessing
+from common.preprocessing import Greys, Preprocessing
 from tests.helpers.images import image_bytes, make_image
 
 SIZE = (64, 64)
@@ -42,6 +42,16 @@ def works_afterwards(decoders):
 
 def process(decoders) -> subprocess.Popen:
     return decoders._all[0]._process
+
+
+def test_deep_greys_are_scaled_as_in_the_training_set():
+    asked = Preprocessing(SIZE, "stretch", 10**6, Greys(whole=(0.0, 8191.0)))
+    pool = DecoderPool(asked, Limits(decoders=1))
+    try:
+        grey = Image.fromarray(np.full(SIZE, 2048, np.uint16))
+        assert (pool.prepare(image_bytes(grey)).pixels == 64).all()  # 2048 * 255 / 8191 = 63.76
+    finally:
+        pool.close()
 
 
 def test_pixels_and_aspect_are_those_of_the_predictor(decoders):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import StageError
 from common.images import decode_png, load_pixels
-from common.preprocessing import Preprocessing
+from common.preprocessing import Greys, Preprocessing
 from stages.split.resizing import resized_rows
 from tests.helpers.images import image_bytes, make_image
 from tests.helpers.manifests import manifest_of
@@ -21,6 +22,15 @@ def test_rows_hold_the_image_as_the_model_will_see_it(tmp_path):
     assert row["image_id"] == manifest["image_id"][0]
     expected = load_pixels(data, PREPROCESSING)
     assert np.array_equal(decode_png(row["png"]), np.asarray(expected))
+
+
+def test_deep_greys_are_scaled_as_the_set_asks(tmp_path):
+    (tmp_path / "b").mkdir()
+    grey = Image.fromarray(np.full((24, 32), 2048, np.uint16))
+    (tmp_path / "b/0.jpg").write_bytes(image_bytes(grey))
+    asked = PREPROCESSING._replace(greys=Greys(whole=(0.0, 8191.0)))
+    (row,) = resized_rows(manifest_of(["b"]), tmp_path, ["b"], asked)
+    assert (decode_png(row["png"]) == 64).all()  # 2048 * 255 / 8191 = 63.76; by itself: 128
 
 
 def test_a_file_that_is_gone_or_changed_is_named(tmp_path):
