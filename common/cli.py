@@ -3,13 +3,16 @@
 Part of the frame: nothing here decides a byte of what a stage writes.
 """
 
+import _thread
 import argparse
+import contextlib
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -93,22 +96,58 @@ def warn(stage: str, text: str) -> None:
     print(f"{stage}: warning: {text}", file=sys.stderr, flush=True)
 
 
-def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yields `function(item)` in the order of `items`, computed by one thread per core.
+def parallel_map(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Iterator[Result]:
+    """Yields `function(item)` in the order of `items`, computed by several threads.
 
     Threads, because Pillow, zlib and hashlib release the interpreter lock. At most four items
     per thread are in flight, so that a million files need no more memory than a few dozen.
     The number of threads changes no result.
+
+    Not by `concurrent.futures`: its locks are written in Python, and Ctrl+C between taking and
+    giving back one of them leaves it taken, so that the threads, and all who wait for them, wait
+    for ever. Those of SimpleQueue and `_thread` are not.
+
+    Args:
+        function: called in the threads.
+        items: read in the caller's thread.
+        workers: number of threads; None: one per core.
     """
-    workers = os.cpu_count() or 1
-    source = iter(items)
-    with ThreadPoolExecutor(workers) as pool:
-        pending = [pool.submit(function, item) for item in islice(source, 4 * workers)]
-        try:
-            while pending:
-                done = pending.pop(0)
-                yield done.result()
-                pending += [pool.submit(function, item) for item in islice(source, 1)]
-        finally:
-            for future in pending:
-                future.cancel()
+    workers = workers or os.cpu_count() or 1
+    tasks, ended = SimpleQueue(), SimpleQueue()
+
+    def work() -> None:
+        while task := tasks.get():
+            item, answer = task
+            try:
+                answer.put((function(item), None))
+            except BaseException as error:  # whatever it is, it is the caller's
+                answer.put((None, error))
+        ended.put(None)
+
+    def submit(item: Item) -> SimpleQueue:
+        answer = SimpleQueue()
+        tasks.put((item, answer))
+        return answer
+
+    source, started = iter(items), 0
+    try:
+        for _ in range(workers):
+            _thread.start_new_thread(work, ())
+            started += 1
+        pending = deque(map(submit, islice(source, 4 * workers)))
+        while pending:
+            result, error = pending.popleft().get()
+            if error is not None:
+                raise error
+            yield result
+            pending.extend(map(submit, islice(source, 1)))
+    finally:
+        with contextlib.suppress(Empty):
+            while True:
+                tasks.get_nowait()
+        for _ in range(started):
+            tasks.put(None)
+        for _ in range(started):
+            ended.get()

@@ -13,7 +13,6 @@ import platform
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -215,8 +214,7 @@ class FrozenNetwork:
                 if len(pixels) == 1:
                     infer(requests[0])
                 else:
-                    with ThreadPoolExecutor(len(requests)) as pool:
-                        list(pool.map(infer, requests))
+                    list(cli.parallel_map(infer, requests, len(requests)))
             return outputs
 
         return run

@@ -61,3 +61,36 @@ def test_the_help_of_a_stage_names_its_command():
     command = [sys.executable, "-m", "stages.ensemble", "--help"]
     help_text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert help_text.startswith("usage: python -m stages.ensemble [-h] --predictions PATH")
+
+
+def test_parallel_map_ends_at_ctrl_c_wherever_it_comes():
+    """Interrupted at each step of its own code and the library's, in a process that might hang."""
+    words = """
+import sys
+from common.cli import parallel_map
+def interrupt_at(step):
+    steps = iter(range(step))
+    def trace(frame, event, _):
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return trace
+    return trace
+interrupted = 0
+for step in range(1, 400):
+    results = parallel_map(abs, range(30))
+    sys.settrace(interrupt_at(step))
+    try:
+        for number in results:
+            pass
+    except KeyboardInterrupt:
+        interrupted += 1
+    finally:
+        sys.settrace(None)
+    results.close()
+print(interrupted)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 300

@@ -76,7 +76,7 @@ CURRENT = [
     {"train__optimizer": "adamw", "train__weight_decay": 0.2, "train__learning_rate": 0.00123456},
     {"train__optimizer": "adamw", "train__weight_decay": None, "train__batch_size": 7},
     {"train__schedule": "plateau", "train__patience": 5, "train__plateau_patience": 9},
-    {"train__schedule": "polynomial", "train__end_learning_rate": 0.0007},
+    {"train__schedule": "polynomial", "train__end_learning_rate": 0.0002},
     {"train__schedule": "exponential", "train__decay_rate": 1.0, "train__rise_epochs": 90},
     {"train__optimizer": "lion", "train__learning_rate": 0.5, "model__head__l2": 0.0},
     {"oversample__method": "smote", "model__attention": "none"},

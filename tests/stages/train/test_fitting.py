@@ -1,8 +1,8 @@
 """Fitting of a head: early stopping, the weights that are kept, averaged weights."""
 
-import os
 import signal
-import threading
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from stages.train.fitting import fit
 from stages.train.map_batches import MapBatches
 from stages.train.monitors import best_epoch
 from stages.train.optimizers import build_optimizer
+from tests.helpers.pipeline import ROOT
 from tests.helpers.training_sets import (
     PLAIN,
     TRAIN,
@@ -288,11 +289,28 @@ def test_an_epoch_is_the_one_that_keras_fit_makes(name):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_ctrl_c_ends_a_training():
+def train_for_ever():
+    configure(3, 2)
     maps, label = separable()
     settings = TRAIN.model_copy(update={"epochs": 10**6, "patience": 10**6})
-    timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        fit_plain(settings.model_dump(), batches_of(maps, label), batches_of(*separable()))
-    timer.join()
+    print("begins", flush=True)
+    fit_plain(settings.model_dump(), batches_of(maps, label), batches_of(*separable()))
+
+
+def test_ctrl_c_ends_a_training():
+    """In a process of its own: the signal may come while TensorFlow is in its own code."""
+    words = "from tests.stages.train import test_fitting as here; here.train_for_ever()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "begins\n"
+    with pytest.raises(subprocess.TimeoutExpired):  # it would go on
+        process.wait(10)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert err.rstrip().endswith("KeyboardInterrupt")

@@ -201,7 +201,7 @@ def test_a_recipe_runs_from_images_to_explanations(finished):
     sampling = pd.read_parquet(run.path("sampling/train.parquet"))
     assert len(sampling) <= params.train.batch_size  # one step, that is
     classifier = load_classifier(run.path("models/classifier"))
-    assert classifier.image_size == (SIZE, SIZE)
+    assert classifier.preprocessing.image_size == (SIZE, SIZE)
     for split in ("val", "test"):
         table = pd.read_csv(run.path(f"predictions/{split}.csv"))
         probabilities = table[[f"p_{name}" for name in classifier.class_names]].to_numpy()
