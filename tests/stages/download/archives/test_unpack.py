@@ -74,7 +74,11 @@ TREES = st.dictionaries(
         st.text(
             st.characters(categories=("L", "N", "Zs"), include_characters="_-."), min_size=1
         ).filter(
-            lambda name: len(name.encode()) < 60 and not name.startswith(".") and not is_junk(name)
+            lambda name: (
+                len(name.encode()) < 60
+                and not name.startswith(".")
+                and not any(map(is_junk, (name, f"{name}/file")))
+            )
         ),
         min_size=1,
         max_size=3,
